@@ -1,0 +1,42 @@
+//! Names and ids that are functions of other names, exactly as upstream computes them.
+
+const FNV32_OFFSET: u32 = 0x811c_9dc5;
+const FNV32_PRIME: u32 = 0x0100_0193;
+/// Longest part of a pod name before its hash: 253 less `-` and ten digits.
+const POD_NAME_PREFIX: usize = 242;
+
+/// FNV-1a, 32 bits.
+#[must_use]
+pub fn fnv1a32(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(FNV32_OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(FNV32_PRIME))
+}
+
+/// Id of a node: the workflow's name for the root, else the name and the decimal FNV-1a hash of the node's name, as upstream does.
+///
+/// ```
+/// assert_eq!(argo_core::ids::node_id("wf", "wf"), "wf");
+/// assert_eq!(argo_core::ids::node_id("retry-ok", "retry-ok(0)"), "retry-ok-1316762405");
+/// ```
+#[must_use]
+pub fn node_id(workflow: &str, node: &str) -> String {
+    if workflow == node { workflow.to_owned() } else { format!("{workflow}-{}", fnv1a32(node.as_bytes())) }
+}
+
+/// Name of a node's pod (upstream's v2 form): the workflow's name for the root, else `<workflow>-<template>` cut to 242 bytes and the node name's hash.
+#[must_use]
+pub fn pod_name(workflow: &str, node: &str, template: &str) -> String {
+    if workflow == node {
+        return workflow.to_owned();
+    }
+    let mut prefix = workflow.to_owned();
+    if !template.is_empty() {
+        prefix.push('-');
+        prefix.push_str(template);
+    }
+    let mut end = prefix.len().min(POD_NAME_PREFIX);
+    while !prefix.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    prefix.truncate(end);
+    format!("{prefix}-{}", fnv1a32(node.as_bytes()))
+}

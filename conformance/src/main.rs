@@ -1,0 +1,2 @@
+//! argo-conformance
+fn main() {}

@@ -1,0 +1,2 @@
+//! The all-in-one command line.
+fn main() {}
