@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# All checks: format, lints, purity of the engines, unit and doc tests, conformance.
+# Usage: ./test.sh            (conformance data: ARGO_CONFORMANCE_DIR, else only what stands in conformance/data)
+set -euo pipefail
+cd "$(dirname "$0")"
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "rustfmt";            cargo fmt --all --check
+step "purity";             tools/purity.sh
+step "clippy";             cargo clippy --workspace --all-targets --locked -- -D warnings
+step "tests";              cargo test --workspace --locked --exclude argo-conformance
+step "conformance";        cargo test -p argo-conformance --locked
