@@ -7,6 +7,7 @@ pub mod omit;
 pub mod ids;
 pub mod meta;
 pub mod plan;
+pub mod rollouts;
 pub mod workflows;
 
 pub use plan::{EffectId, Keyed, Plan, Reason};

@@ -34,6 +34,12 @@ impl Omit for String {
     }
 }
 
+impl Omit for i64 {
+    fn omit(&self) -> bool {
+        *self == 0
+    }
+}
+
 impl Omit for bool {
     fn omit(&self) -> bool {
         !*self
