@@ -407,8 +407,6 @@ impl Look<'_> {
             ("Paused", "manually paused".to_owned())
         } else if let Some(condition) = self.status.pause_conditions.first() {
             ("Paused", condition.reason.clone())
-        } else if self.status.stable_rs != self.status.current_pod_hash && self.current_step().is_some() {
-            ("Progressing", "more replicas need to be updated".to_owned())
         } else if updated < replicas {
             ("Progressing", "more replicas need to be updated".to_owned())
         } else if available < updated {

@@ -78,11 +78,8 @@ impl<E: Engine> Inner<E> {
                     let uid = object.uid().unwrap_or_default();
                     known.insert(key_of(&object), Known { owner: owner.clone(), uid, round });
                     let object = Arc::new(object);
-                    let message = if is_primary {
-                        Message::Object(object)
-                    } else {
-                        Message::Input(Input::Child { kind: source.kind, object })
-                    };
+                    let message =
+                        if is_primary { Message::Object(object) } else { Message::Input(Input::Child { kind: source.kind, object }) };
                     self.push(&owner, message);
                 }
                 Ok(Event::Delete(object)) => {
@@ -109,11 +106,7 @@ impl<E: Engine> Inner<E> {
     }
 
     fn lost(self: &Arc<Self>, kind: &'static str, is_primary: bool, name: String, gone: Known, object: Option<Arc<DynamicObject>>) {
-        let message = if is_primary {
-            Message::Gone { uid: gone.uid }
-        } else {
-            Message::Input(Input::ChildGone { kind, name, object })
-        };
+        let message = if is_primary { Message::Gone { uid: gone.uid } } else { Message::Input(Input::ChildGone { kind, name, object }) };
         self.push(&gone.owner, message);
     }
 }

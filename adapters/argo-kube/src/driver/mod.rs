@@ -19,6 +19,7 @@
 
 mod engine;
 mod feed;
+mod level;
 mod objects;
 mod round;
 
@@ -36,6 +37,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 pub use engine::{Decision, Engine, Failure, Input, Interpreter, Key, OnConflict, Stage, Target};
 pub use feed::Source;
+pub use level::{Level, Reconciler};
 pub use objects::{FIELD_MANAGER, api, create, delete, failure, is_transient, merge};
 
 use crate::clock::Clock;

@@ -41,11 +41,7 @@ pub(crate) fn has_code(error: &kube::Error, code: u16) -> bool {
 /// An API for objects of one kind, in a namespace or, when that is empty, cluster-wide.
 #[must_use]
 pub fn api(client: &Client, resource: &kube::core::ApiResource, namespace: &str) -> Api<DynamicObject> {
-    if namespace.is_empty() {
-        Api::all_with(client.clone(), resource)
-    } else {
-        Api::namespaced_with(client.clone(), namespace, resource)
-    }
+    if namespace.is_empty() { Api::all_with(client.clone(), resource) } else { Api::namespaced_with(client.clone(), namespace, resource) }
 }
 
 /// Creates an object. One of the same name that belongs to the same owner is the one that an earlier try created.

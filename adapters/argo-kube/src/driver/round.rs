@@ -153,18 +153,11 @@ impl<E: Engine> Inner<E> {
         let target = Target { key: key.clone(), uid: cell.uid.clone() };
         let mut rest = effects.as_slice();
         while let Some(first) = rest.first() {
-            let together = if E::independent(&first.effect) {
-                rest.iter().take_while(|k| E::independent(&k.effect)).count()
-            } else {
-                1
-            };
+            let together = if E::independent(&first.effect) { rest.iter().take_while(|k| E::independent(&k.effect)).count() } else { 1 };
             let (group, tail) = rest.split_at(together);
             rest = tail;
             let tries: Vec<_> = group.iter().map(|keyed| self.apply(&target, keyed).boxed()).collect();
-            let outcomes: Vec<_> = futures::stream::iter(tries)
-                .buffered(self.options.effects_at_once.max(1))
-                .collect()
-                .await;
+            let outcomes: Vec<_> = futures::stream::iter(tries).buffered(self.options.effects_at_once.max(1)).collect().await;
             for (keyed, outcome) in group.iter().zip(outcomes) {
                 let now = self.clock.now();
                 match outcome {
