@@ -6,8 +6,10 @@ pub mod omit;
 
 pub mod ids;
 pub mod meta;
+pub mod patch;
 pub mod plan;
 pub mod rollouts;
 pub mod workflows;
+pub mod yaml;
 
 pub use plan::{EffectId, Keyed, Plan, Reason};

@@ -1,0 +1,4 @@
+//! Patches of JSON documents.
+
+pub mod merge;
+pub mod strategic;
