@@ -62,11 +62,9 @@ pub fn current_weight(spec: &RolloutSpec, status: &RolloutStatus) -> i64 {
         return 0;
     }
     let steps = spec.strategy.canary.as_ref().map_or(&[][..], |c| c.steps.as_slice());
-    let current = status.current_step_index.and_then(|i| usize::try_from(i).ok());
-    match current {
-        Some(index) if index < steps.len() => steps.iter().take(index + 1).rev().find_map(|s| s.set_weight).unwrap_or(0),
-        _ => FULL_WEIGHT,
-    }
+    // No index is the first step; no steps are none left.
+    let current = usize::try_from(status.current_step_index.unwrap_or(0)).unwrap_or(0);
+    if current < steps.len() { steps.iter().take(current + 1).rev().find_map(|s| s.set_weight).unwrap_or(0) } else { FULL_WEIGHT }
 }
 
 /// The weight that is wanted now, which is all once there is nothing to compare the new version with.
@@ -167,17 +165,21 @@ pub fn basic_canary(rollout: &Rollout, new: Option<Counts>, stable: Option<Count
         return (next_new, next_stable);
     }
     if !growing {
-        next_new = wanted_new.max(new.map_or(0, |c| c.wanted) - above);
-        next_stable = within(next_stable, next_new, wanted_stable, allowed, must_stay);
+        let drained = wanted_new.max(new.map_or(0, |c| c.wanted) - above);
+        (next_new, next_stable) = within(new, drained, stable, next_stable, allowed, must_stay);
     } else if both {
-        next_stable = wanted_stable.max(stable.map_or(0, |c| c.wanted) - above);
-        next_new = within(next_new, next_stable, wanted_new, allowed, must_stay);
+        let drained = wanted_stable.max(stable.map_or(0, |c| c.wanted) - above);
+        (next_stable, next_new) = within(stable, drained, new, next_new, allowed, must_stay);
     }
     (next_new, next_stable)
 }
 
-/// What the other version gets when one was drained: neither more than is allowed together, nor less than must be available.
-fn within(count: i64, drained: i64, wanted: i64, allowed: i64, must_stay: i64) -> i64 {
-    let least = (must_stay - drained).max(0).min(wanted);
-    count.max(least).min((allowed - drained).max(0))
+/// Keeps the drained and the other version within the limits: not more pods together than `allowed`, and not fewer that serve than `must_stay`.
+fn within(drain: Option<Counts>, drained: i64, other: Option<Counts>, count: i64, allowed: i64, must_stay: i64) -> (i64, i64) {
+    let count = count.min(allowed - drained).max(0);
+    let serving = |counts: Option<Counts>, of: i64| counts.map_or(0, |c| c.available.min(of));
+    let missing = (must_stay - serving(drain, drained) - serving(other, count)).max(0);
+    // The other version lost serving pods to the upper limit: the drained one keeps as many for now.
+    let kept = (drained + missing).min(drain.map_or(0, |c| c.wanted)).max(drained);
+    (kept, count.min((allowed - kept).max(0)))
 }

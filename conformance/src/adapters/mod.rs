@@ -3,12 +3,14 @@
 use crate::Adapter;
 
 mod node_ids;
+mod rollouts;
 
 /// The adapter of a file (`folder/file`), if there is one.
 #[must_use]
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "rollouts/replicas" => Some(rollouts::replicas),
         _ => None,
     }
 }
