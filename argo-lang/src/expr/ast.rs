@@ -1,0 +1,104 @@
+//! The syntax tree of expressions.
+
+use std::collections::BTreeSet;
+
+use crate::{Span, Value};
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unary {
+    Not,
+    Minus,
+    Plus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Binary {
+    Or,
+    And,
+    Coalesce,
+    Equal,
+    NotEqual,
+    Less,
+    Greater,
+    LessEqual,
+    GreaterEqual,
+    In,
+    Matches,
+    Contains,
+    StartsWith,
+    EndsWith,
+    Range,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Power,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    Literal(Value),
+    Name(String),
+    /// `#`, `#acc`, `#index`, or `.field` of the current element.
+    Pointer(String),
+    Unary(Unary, Box<Node>),
+    Binary(Binary, Box<Node>, Box<Node>),
+    Conditional(Box<Node>, Box<Node>, Box<Node>),
+    /// `a.b`, `a[b]`; with `?.` nothing is looked up in nil.
+    Member { of: Box<Node>, property: Box<Node>, optional: bool },
+    /// Stops a chain of optional members.
+    Chain(Box<Node>),
+    Slice(Box<Node>, Option<Box<Node>>, Option<Box<Node>>),
+    Call(Box<Node>, Vec<Node>),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    Let(String, Box<Node>, Box<Node>),
+    Sequence(Vec<Node>),
+}
+
+pub(super) fn names(node: &Node, out: &mut BTreeSet<String>) {
+    if let Some(path) = path(node) {
+        out.insert(path);
+        return;
+    }
+    let mut each = |list: &[&Node]| list.iter().for_each(|n| names(n, out));
+    match &node.kind {
+        Kind::Literal(_) | Kind::Name(_) | Kind::Pointer(_) => {}
+        Kind::Unary(_, a) | Kind::Chain(a) => each(&[a]),
+        Kind::Binary(_, a, b) | Kind::Let(_, a, b) => each(&[a, b]),
+        Kind::Conditional(a, b, c) => each(&[a, b, c]),
+        Kind::Member { of, property, .. } => each(&[of, property]),
+        Kind::Slice(a, b, c) => {
+            each(&[a]);
+            b.iter().chain(c).for_each(|n| each(&[n]));
+        }
+        Kind::Call(f, arguments) => {
+            if !matches!(f.kind, Kind::Name(_)) {
+                each(&[f]);
+            }
+            arguments.iter().for_each(|n| each(&[n]));
+        }
+        Kind::List(list) | Kind::Sequence(list) => list.iter().for_each(|n| each(&[n])),
+        Kind::Map(pairs) => pairs.iter().for_each(|(k, v)| each(&[k, v])),
+    }
+}
+
+/// The dotted path of a chain of fixed members.
+pub(super) fn path(node: &Node) -> Option<String> {
+    match &node.kind {
+        Kind::Name(name) => Some(name.clone()),
+        Kind::Chain(inner) => path(inner),
+        Kind::Member { of, property, .. } => match &property.kind {
+            Kind::Literal(Value::String(field)) => Some(format!("{}.{field}", path(of)?)),
+            _ => None,
+        },
+        _ => None,
+    }
+}

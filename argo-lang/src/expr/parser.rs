@@ -1,0 +1,451 @@
+//! From tokens to the tree: operators by binding power.
+
+use super::ast::{Binary, Kind, Node, Unary};
+use super::lexer::{Token, tokens};
+use crate::{ParseError, Span, Value};
+
+/// Deepest nesting.
+const MOST_DEPTH: usize = 150;
+/// Power with which `not` and the signs bind.
+const NOT_POWER: u8 = 50;
+const SIGN_POWER: u8 = 90;
+
+pub(super) fn parse(text: &str) -> Result<Node, ParseError> {
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+    let node = parser.sequence()?;
+    match parser.peek() {
+        Token::End => Ok(node),
+        other => Err(ParseError::new(format!("unexpected token {}", describe(other)), parser.span())),
+    }
+}
+
+struct Parser {
+    tokens: Vec<(Token, Span)>,
+    at: usize,
+    depth: usize,
+}
+
+fn describe(token: &Token) -> String {
+    match token {
+        Token::Int(n) => format!("Number(\"{n}\")"),
+        Token::Float(n) => format!("Number(\"{n}\")"),
+        Token::String(s) => format!("String({s:?})"),
+        Token::Name(s) if binary_word(s).is_some() || s == "not" => format!("Operator({s:?})"),
+        Token::Name(s) => format!("Identifier({s:?})"),
+        Token::Symbol(s @ ("(" | ")" | "[" | "]" | "{" | "}")) => format!("Bracket({s:?})"),
+        Token::Symbol(s) => format!("Operator({s:?})"),
+        Token::Pointer(s) => format!("Operator(\"#{s}\")"),
+        Token::End => "EOF".to_owned(),
+    }
+}
+
+fn binary_word(word: &str) -> Option<(Binary, u8)> {
+    Some(match word {
+        "or" => (Binary::Or, 10),
+        "and" => (Binary::And, 15),
+        "in" => (Binary::In, 20),
+        "matches" => (Binary::Matches, 20),
+        "contains" => (Binary::Contains, 20),
+        "startsWith" => (Binary::StartsWith, 20),
+        "endsWith" => (Binary::EndsWith, 20),
+        _ => return None,
+    })
+}
+
+/// Operator, left power, right power (lower on the right: right-associative).
+fn binary(token: &Token) -> Option<(Binary, u8, bool)> {
+    let (operator, power) = match token {
+        Token::Name(word) => binary_word(word)?,
+        Token::Symbol(symbol) => match *symbol {
+            "||" => (Binary::Or, 10),
+            "&&" => (Binary::And, 15),
+            "==" => (Binary::Equal, 20),
+            "!=" => (Binary::NotEqual, 20),
+            "<" => (Binary::Less, 20),
+            ">" => (Binary::Greater, 20),
+            "<=" => (Binary::LessEqual, 20),
+            ">=" => (Binary::GreaterEqual, 20),
+            ".." => (Binary::Range, 25),
+            "+" => (Binary::Add, 30),
+            "-" => (Binary::Subtract, 30),
+            "*" => (Binary::Multiply, 60),
+            "/" => (Binary::Divide, 60),
+            "%" => (Binary::Modulo, 60),
+            "**" | "^" => return Some((Binary::Power, 100, true)),
+            "??" => (Binary::Coalesce, 110),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((operator, power, false))
+}
+
+impl Parser {
+    fn peek(&self) -> &Token {
+        self.tokens.get(self.at).map_or(&Token::End, |(t, _)| t)
+    }
+
+    fn peek_at(&self, ahead: usize) -> &Token {
+        self.tokens.get(self.at.saturating_add(ahead)).map_or(&Token::End, |(t, _)| t)
+    }
+
+    fn span(&self) -> Span {
+        self.tokens.get(self.at).map(|(_, s)| *s).unwrap_or_default()
+    }
+
+    fn advance(&mut self) {
+        self.at = self.at.saturating_add(1);
+    }
+
+    fn is(&self, symbol: &str) -> bool {
+        matches!(self.peek(), Token::Symbol(s) if *s == symbol)
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self.peek(), Token::Name(s) if s == word)
+    }
+
+    fn eat(&mut self, symbol: &str) -> bool {
+        let found = self.is(symbol);
+        if found {
+            self.advance();
+        }
+        found
+    }
+
+    fn expect(&mut self, symbol: &str) -> Result<(), ParseError> {
+        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn unexpected(&self) -> ParseError {
+        ParseError::new(format!("unexpected token {}", describe(self.peek())), self.span())
+    }
+
+    fn deeper(&mut self) -> Result<(), ParseError> {
+        self.depth = self.depth.saturating_add(1);
+        if self.depth > MOST_DEPTH { Err(ParseError::new("nested too deeply", self.span())) } else { Ok(()) }
+    }
+
+    fn sequence(&mut self) -> Result<Node, ParseError> {
+        let start = self.span();
+        let mut list = vec![self.statement()?];
+        while self.eat(";") {
+            if matches!(self.peek(), Token::End) || self.is(")") || self.is("}") {
+                break;
+            }
+            list.push(self.statement()?);
+        }
+        if list.len() == 1
+            && let Some(only) = list.pop()
+        {
+            return Ok(only);
+        }
+        Ok(Node { kind: Kind::Sequence(list), span: start })
+    }
+
+    fn statement(&mut self) -> Result<Node, ParseError> {
+        if !self.is_word("let") {
+            return self.expression(0);
+        }
+        self.deeper()?;
+        let span = self.span();
+        self.advance();
+        let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+        self.advance();
+        self.expect("=")?;
+        let value = self.expression(0)?;
+        self.expect(";")?;
+        let body = self.sequence()?;
+        self.depth = self.depth.saturating_sub(1);
+        Ok(Node { kind: Kind::Let(name, Box::new(value), Box::new(body)), span })
+    }
+
+    fn expression(&mut self, least: u8) -> Result<Node, ParseError> {
+        self.deeper()?;
+        let mut left = self.unary()?;
+        loop {
+            let span = self.span();
+            let negated = self.is_word("not") && matches!(self.peek_at(1), Token::Name(w) if binary_word(w).is_some_and(|(_, p)| p == 20));
+            let token = if negated { self.peek_at(1) } else { self.peek() };
+            if matches!(token, Token::Symbol("|")) && least == 0 {
+                self.advance();
+                left = self.pipe(left)?;
+                continue;
+            }
+            let Some((operator, power, right_associative)) = binary(token).filter(|(_, power, _)| *power >= least.max(1)) else { break };
+            self.advance();
+            if negated {
+                self.advance();
+            }
+            let right = self.expression(if right_associative { power } else { power.saturating_add(1) })?;
+            left = Node { kind: Kind::Binary(operator, Box::new(left), Box::new(right)), span };
+            if negated {
+                left = Node { kind: Kind::Unary(Unary::Not, Box::new(left)), span };
+            }
+        }
+        if least == 0 && self.is("?") {
+            let span = self.span();
+            self.advance();
+            if self.eat(":") {
+                // `a ?: b`: a unless it is false or nil.
+                let right = self.expression(0)?;
+                left = Node { kind: Kind::Conditional(Box::new(left.clone()), Box::new(left), Box::new(right)), span };
+            } else {
+                let then = self.expression(0)?;
+                self.expect(":")?;
+                let otherwise = self.expression(0)?;
+                left = Node { kind: Kind::Conditional(Box::new(left), Box::new(then), Box::new(otherwise)), span };
+            }
+        }
+        self.depth = self.depth.saturating_sub(1);
+        Ok(left)
+    }
+
+    fn pipe(&mut self, left: Node) -> Result<Node, ParseError> {
+        let span = self.span();
+        let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+        self.advance();
+        let mut function = Node { kind: Kind::Name(name), span };
+        while self.eat(".") {
+            let field = self.field()?;
+            function = Node { kind: Kind::Member { of: Box::new(function), property: Box::new(field), optional: false }, span };
+        }
+        self.expect("(")?;
+        let mut arguments = vec![left];
+        arguments.extend(self.arguments()?);
+        let call = Node { kind: Kind::Call(Box::new(function), arguments), span };
+        self.postfix(call)
+    }
+
+    fn unary(&mut self) -> Result<Node, ParseError> {
+        let span = self.span();
+        let (operator, power) = match self.peek() {
+            Token::Symbol("!") => (Unary::Not, SIGN_POWER),
+            Token::Name(word) if word == "not" => (Unary::Not, NOT_POWER),
+            Token::Symbol("-") => (Unary::Minus, SIGN_POWER),
+            Token::Symbol("+") => (Unary::Plus, SIGN_POWER),
+            _ => return self.primary(),
+        };
+        self.advance();
+        let operand = self.expression(power)?;
+        Ok(Node { kind: Kind::Unary(operator, Box::new(operand)), span })
+    }
+
+    fn primary(&mut self) -> Result<Node, ParseError> {
+        let span = self.span();
+        let literal = |value: Value| Node { kind: Kind::Literal(value), span };
+        let token = self.peek().clone();
+        let node = match token {
+            Token::Int(n) => self.take(literal(Value::Int(n))),
+            Token::Float(n) => self.take(literal(Value::Float(n))),
+            Token::String(s) => self.take(literal(Value::from(s))),
+            Token::Pointer(name) => self.take(Node { kind: Kind::Pointer(name), span }),
+            Token::Name(word) => match word.as_str() {
+                "true" => self.take(literal(Value::Bool(true))),
+                "false" => self.take(literal(Value::Bool(false))),
+                "nil" => self.take(literal(Value::Nil)),
+                "if" => return self.conditional(span),
+                _ if binary_word(&word).is_some() || word == "let" => return Err(self.unexpected()),
+                _ => self.take(Node { kind: Kind::Name(word), span }),
+            },
+            Token::Symbol("(") => {
+                self.advance();
+                let inner = self.sequence()?;
+                self.expect(")")?;
+                inner
+            }
+            Token::Symbol("[") => {
+                self.advance();
+                let list = self.list("]")?;
+                Node { kind: Kind::List(list), span }
+            }
+            Token::Symbol("{") => self.map(span)?,
+            Token::Symbol(".") => {
+                self.advance();
+                let field = self.field()?;
+                let element = Node { kind: Kind::Pointer(String::new()), span };
+                Node { kind: Kind::Member { of: Box::new(element), property: Box::new(field), optional: false }, span }
+            }
+            Token::Symbol("::") => {
+                self.advance();
+                let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+                self.take(Node { kind: Kind::Name(name), span })
+            }
+            _ => return Err(self.unexpected()),
+        };
+        self.postfix(node)
+    }
+
+    fn take(&mut self, node: Node) -> Node {
+        self.advance();
+        node
+    }
+
+    fn conditional(&mut self, span: Span) -> Result<Node, ParseError> {
+        self.deeper()?;
+        self.advance();
+        let condition = self.expression(0)?;
+        self.expect("{")?;
+        let then = self.sequence()?;
+        self.expect("}")?;
+        if !self.is_word("else") {
+            return Err(self.unexpected());
+        }
+        self.advance();
+        let otherwise = if self.is_word("if") {
+            let span = self.span();
+            self.conditional(span)?
+        } else {
+            self.expect("{")?;
+            let node = self.sequence()?;
+            self.expect("}")?;
+            node
+        };
+        self.depth = self.depth.saturating_sub(1);
+        Ok(Node { kind: Kind::Conditional(Box::new(condition), Box::new(then), Box::new(otherwise)), span })
+    }
+
+    /// A field name after a dot; words that are operators elsewhere are names here.
+    fn field(&mut self) -> Result<Node, ParseError> {
+        let span = self.span();
+        let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+        self.advance();
+        Ok(Node { kind: Kind::Literal(Value::from(name)), span })
+    }
+
+    fn list(&mut self, close: &str) -> Result<Vec<Node>, ParseError> {
+        let mut list = Vec::new();
+        while !self.eat(close) {
+            if !list.is_empty() {
+                self.expect(",")?;
+                if self.eat(close) {
+                    break;
+                }
+            }
+            list.push(self.expression(0)?);
+        }
+        Ok(list)
+    }
+
+    fn map(&mut self, span: Span) -> Result<Node, ParseError> {
+        self.advance();
+        let mut pairs = Vec::new();
+        while !self.eat("}") {
+            if !pairs.is_empty() {
+                self.expect(",")?;
+                if self.eat("}") {
+                    break;
+                }
+            }
+            let at = self.span();
+            let key = match self.peek().clone() {
+                Token::Name(s) | Token::String(s) => self.take(Node { kind: Kind::Literal(Value::from(s)), span: at }),
+                Token::Int(n) => self.take(Node { kind: Kind::Literal(Value::from(n.to_string())), span: at }),
+                Token::Symbol("(") => self.expression(0)?,
+                _ => {
+                    let message = format!("a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token {})", describe(self.peek()));
+                    return Err(ParseError::new(message, at));
+                }
+            };
+            self.expect(":")?;
+            pairs.push((key, self.expression(0)?));
+        }
+        Ok(Node { kind: Kind::Map(pairs), span })
+    }
+
+    /// Arguments of a call; a predicate may stand in braces.
+    fn arguments(&mut self) -> Result<Vec<Node>, ParseError> {
+        let mut list = Vec::new();
+        while !self.eat(")") {
+            if !list.is_empty() {
+                self.expect(",")?;
+                if self.eat(")") {
+                    break;
+                }
+            }
+            let braced = self.is("{") && !self.looks_like_map();
+            if braced {
+                self.advance();
+                list.push(self.sequence()?);
+                self.expect("}")?;
+            } else {
+                list.push(self.expression(0)?);
+            }
+        }
+        Ok(list)
+    }
+
+    fn looks_like_map(&self) -> bool {
+        match self.peek_at(1) {
+            Token::Symbol("}") => true,
+            Token::Name(_) | Token::String(_) | Token::Int(_) => matches!(self.peek_at(2), Token::Symbol(":")),
+            _ => false,
+        }
+    }
+
+    fn postfix(&mut self, mut node: Node) -> Result<Node, ParseError> {
+        let mut chained = false;
+        loop {
+            let span = self.span();
+            if self.is(".") || self.is("?.") {
+                let optional = self.is("?.");
+                chained |= optional;
+                self.advance();
+                if optional && self.eat("[") {
+                    let property = self.expression(0)?;
+                    self.expect("]")?;
+                    node = Node { kind: Kind::Member { of: Box::new(node), property: Box::new(property), optional }, span };
+                    continue;
+                }
+                let property = self.field()?;
+                node = Node { kind: Kind::Member { of: Box::new(node), property: Box::new(property), optional }, span };
+            } else if self.eat("(") {
+                let arguments = self.arguments()?;
+                node = Node { kind: Kind::Call(Box::new(node), arguments), span };
+            } else if self.eat("[") {
+                node = self.index(node, span)?;
+            } else {
+                break;
+            }
+        }
+        if chained {
+            let span = node.span;
+            node = Node { kind: Kind::Chain(Box::new(node)), span };
+        }
+        Ok(node)
+    }
+
+    fn index(&mut self, of: Node, span: Span) -> Result<Node, ParseError> {
+        let from = if self.is(":") { None } else { Some(Box::new(self.expression(1)?)) };
+        if self.eat(":") {
+            let to = if self.is("]") { None } else { Some(Box::new(self.expression(0)?)) };
+            self.expect("]")?;
+            return Ok(Node { kind: Kind::Slice(Box::new(of), from, to), span });
+        }
+        let from = match from {
+            Some(node) if self.is("?") || self.is("|") => {
+                // The short form above leaves conditionals and pipes: read on with what stands already.
+                self.finish(*node)?
+            }
+            Some(node) => *node,
+            None => return Err(self.unexpected()),
+        };
+        self.expect("]")?;
+        Ok(Node { kind: Kind::Member { of: Box::new(of), property: Box::new(from), optional: false }, span })
+    }
+
+    fn finish(&mut self, mut node: Node) -> Result<Node, ParseError> {
+        while self.eat("|") {
+            node = self.pipe(node)?;
+        }
+        if self.is("?") {
+            let span = self.span();
+            self.advance();
+            let then = self.expression(0)?;
+            self.expect(":")?;
+            let otherwise = self.expression(0)?;
+            node = Node { kind: Kind::Conditional(Box::new(node), Box::new(then), Box::new(otherwise)), span };
+        }
+        Ok(node)
+    }
+}

@@ -1,0 +1,339 @@
+//! `{{name}}` and `{{=expression}}` in texts: parsed once into pieces, rendered against a scope in one pass.
+//!
+//! A value that holds `{{` is text, never a tag: what was put in is not read again (upstream's repeated passes do that; fixed on purpose).
+//!
+//! ```
+//! use argo_lang::{Value, tags::{Policy, Template}};
+//!
+//! let template = Template::parse("hello {{inputs.parameters.name}}, {{= asInt(n) + 1 }}").unwrap();
+//! let scope = |name: &str| match name {
+//!     "inputs.parameters.name" => Some(Value::from("{{world}}")),
+//!     "n" => Some(Value::from("1")),
+//!     _ => None,
+//! };
+//! assert_eq!(template.render(&scope, Policy::KeepUnknown).unwrap(), "hello {{world}}, 2");
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::expr::{Program, RunError};
+use crate::{Env, ParseError, Span, Value};
+
+/// Names that an expression may lack for now: its tag then stays as it is, as upstream does.
+const LATE: [&str; 5] = ["item", "retries", "lastRetry", "workflow.status", "workflow.failures"];
+
+/// A text with tags; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Template {
+    source: Arc<str>,
+    pieces: Arc<[Piece]>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(String),
+    /// The trimmed name, and the tag as it was written.
+    Name(String, String),
+    Expression(Program, String),
+    /// An expression that is none: an error once it is rendered, as upstream does.
+    Broken(ParseError, String),
+}
+
+/// What becomes of a tag whose name is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// It stays as it is written.
+    #[default]
+    KeepUnknown,
+    /// It is an error if it starts with `steps.` or `tasks.`, and stays otherwise.
+    RefuseReferences,
+    /// It is an error.
+    RefuseUnknown,
+}
+
+/// A text that could not be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A name is unknown and must not be.
+    #[error("failed to resolve {{{{{0}}}}}")]
+    Unknown(String),
+    /// A name is known but has no value: what it refers to was skipped.
+    #[error("failed to resolve {{{{{0}}}}}: it has no value")]
+    Absent(String),
+    /// An expression is none.
+    #[error("failed to parse expression {expression:?}: {message}")]
+    Parse {
+        /// The expression.
+        expression: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// An expression could not be evaluated.
+    #[error("failed to evaluate expression {expression:?}: {message}")]
+    Run {
+        /// The expression.
+        expression: String,
+        /// What went wrong.
+        message: String,
+    },
+}
+
+/// The names a template is rendered with, by their dotted path.
+pub trait Scope {
+    /// The value of a dotted name; `Nil` is a name that is known but has no value.
+    fn lookup(&self, path: &str) -> Option<Value>;
+    /// The value of a first part of names for expressions: `inputs` with all that is below it.
+    fn root(&self, name: &str) -> Option<Value> {
+        self.lookup(name)
+    }
+}
+
+impl<F: Fn(&str) -> Option<Value>> Scope for F {
+    fn lookup(&self, path: &str) -> Option<Value> {
+        self(path)
+    }
+}
+
+impl Scope for BTreeMap<String, Value> {
+    fn lookup(&self, path: &str) -> Option<Value> {
+        self.get(path).cloned()
+    }
+
+    fn root(&self, name: &str) -> Option<Value> {
+        let prefix = format!("{name}.");
+        let below: Vec<(&str, &Value)> = self.range(prefix.clone()..).map_while(|(k, v)| Some((k.strip_prefix(&prefix)?, v))).collect();
+        if below.is_empty() { self.get(name).cloned() } else { Some(nest(&below)) }
+    }
+}
+
+/// Dotted names as nested maps. Where a name is also the beginning of others, the others win, as upstream's expansion has it.
+#[must_use]
+pub fn nest(entries: &[(&str, &Value)]) -> Value {
+    let mut leaves: BTreeMap<Arc<str>, Value> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
+    for (path, value) in entries {
+        match path.split_once('.') {
+            Some((head, tail)) => groups.entry(head).or_default().push((tail, value)),
+            None => {
+                leaves.insert((*path).into(), (*value).clone());
+            }
+        }
+    }
+    for (head, group) in groups {
+        leaves.insert(head.into(), nest(&group));
+    }
+    Value::Map(Arc::new(leaves))
+}
+
+struct Names<'a>(&'a dyn Scope);
+
+impl Env for Names<'_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.root(name)
+    }
+}
+
+impl Template {
+    /// Reads a text. A `{{` without `}}` is text.
+    ///
+    /// # Errors
+    /// None today: expressions that are none are reported when they are rendered, as upstream does.
+    pub fn parse(source: &str) -> Result<Self, ParseError> {
+        Ok(Self { source: source.into(), pieces: pieces(source).into() })
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether it has no tags.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.pieces.iter().all(|p| matches!(p, Piece::Text(_)))
+    }
+
+    /// The name, if the whole text is one name tag.
+    #[must_use]
+    pub fn only_name(&self) -> Option<&str> {
+        match self.pieces.as_ref() {
+            [Piece::Name(name, _)] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Names of all tags, those within expressions included.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for piece in self.pieces.iter() {
+            match piece {
+                Piece::Name(name, _) => {
+                    names.insert(name.clone());
+                }
+                Piece::Expression(program, _) => names.extend(program.names()),
+                Piece::Text(_) | Piece::Broken(..) => {}
+            }
+        }
+        names
+    }
+
+    /// Puts in the values.
+    ///
+    /// # Errors
+    /// As the policy says, for names that have no value, and for expressions that fail.
+    pub fn render(&self, scope: &dyn Scope, policy: Policy) -> Result<String, RenderError> {
+        let mut out = String::with_capacity(self.source.len());
+        for piece in self.pieces.iter() {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Name(name, tag) => match scope.lookup(name) {
+                    Some(Value::Nil) => return Err(RenderError::Absent(name.clone())),
+                    Some(value) => push(&mut out, &value),
+                    None => match policy {
+                        Policy::RefuseUnknown => return Err(RenderError::Unknown(name.clone())),
+                        Policy::RefuseReferences if name.starts_with("steps.") || name.starts_with("tasks.") => {
+                            return Err(RenderError::Unknown(name.clone()));
+                        }
+                        _ => out.push_str(tag),
+                    },
+                },
+                Piece::Expression(program, tag) => match program.run(&Names(scope)) {
+                    Ok(Value::Nil) if policy == Policy::KeepUnknown => out.push_str(tag),
+                    Ok(Value::Nil) => {
+                        return Err(RenderError::Run { expression: program.source().to_owned(), message: "it has no value".to_owned() });
+                    }
+                    Ok(value) => push(&mut out, &value),
+                    Err(error) if stays(program, scope, &error, policy) => out.push_str(tag),
+                    Err(error) => {
+                        return Err(RenderError::Run { expression: program.source().to_owned(), message: error.message });
+                    }
+                },
+                Piece::Broken(error, tag) => {
+                    return Err(RenderError::Parse { expression: inner(tag).to_owned(), message: error.message.clone() });
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+// An expression that waits for names which come later stays as it is.
+fn stays(program: &Program, scope: &dyn Scope, error: &RunError, policy: Policy) -> bool {
+    let missing = |name: &str| {
+        let late = LATE.iter().find(|late| name == **late || name.strip_prefix(**late).is_some_and(|rest| rest.starts_with('.')));
+        late.is_some_and(|late| {
+            let root = late.split('.').next().unwrap_or(late);
+            scope.lookup(name).is_none() && (root == *late && scope.root(root).is_none() || root != *late)
+        })
+    };
+    program.names().iter().any(|name| missing(name)) || (policy == Policy::KeepUnknown && error.unknown.is_some())
+}
+
+fn push(out: &mut String, value: &Value) {
+    match value {
+        Value::String(text) => out.push_str(text),
+        other => out.push_str(&other.to_json().to_string()),
+    }
+}
+
+fn inner(tag: &str) -> &str {
+    let inside = tag.strip_prefix("{{").and_then(|t| t.strip_suffix("}}")).unwrap_or(tag);
+    inside.strip_prefix('=').unwrap_or(inside)
+}
+
+fn pieces(source: &str) -> Vec<Piece> {
+    let mut out = Vec::new();
+    let mut text = String::new();
+    let mut rest = source;
+    while let Some(open) = rest.find("{{") {
+        let after = rest.get(open.saturating_add(2)..).unwrap_or_default();
+        let Some(close) = closing(after) else { break };
+        text.push_str(rest.get(..open).unwrap_or_default());
+        let body = after.get(..close).unwrap_or_default();
+        // Of nested tags the innermost is one, what stands around it is text.
+        let (lead, body) = match body.rfind("{{").filter(|_| !body.starts_with('=')) {
+            Some(at) => (body.get(..at).unwrap_or_default(), body.get(at.saturating_add(2)..).unwrap_or_default()),
+            None => ("", body),
+        };
+        if body.len() != close {
+            text.push_str("{{");
+            text.push_str(lead);
+        }
+        if !text.is_empty() {
+            out.push(Piece::Text(std::mem::take(&mut text)));
+        }
+        let tag = format!("{{{{{body}}}}}");
+        out.push(match body.strip_prefix('=') {
+            Some(expression) => match Program::parse(expression.trim()) {
+                Ok(program) => Piece::Expression(program, tag),
+                Err(error) => Piece::Broken(error, tag),
+            },
+            None => Piece::Name(body.trim().to_owned(), tag),
+        });
+        rest = after.get(close.saturating_add(2)..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    if !text.is_empty() || out.is_empty() {
+        out.push(Piece::Text(text));
+    }
+    out
+}
+
+// An expression may end in the braces of its own map: the tag ends at the last of the closing braces that stand together.
+fn closing(after: &str) -> Option<usize> {
+    let mut close = after.find("}}")?;
+    if after.starts_with('=') {
+        while after.get(close.saturating_add(1)..).is_some_and(|r| r.starts_with("}}")) {
+            close = close.saturating_add(1);
+        }
+    }
+    Some(close)
+}
+
+/// The place of a tag's name in a text, for messages.
+#[must_use]
+pub fn place(source: &str, name: &str) -> Option<Span> {
+    let start = source.find(name)?;
+    Some(Span::new(start, start.saturating_add(name.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Policy, RenderError, Template};
+    use crate::Value;
+
+    fn render(text: &str, policy: Policy) -> Result<String, RenderError> {
+        let scope = |name: &str| match name {
+            "a" => Some(Value::from("1")),
+            "nil" => Some(Value::Nil),
+            _ => None,
+        };
+        Template::parse(text).unwrap().render(&scope, policy)
+    }
+
+    #[test]
+    fn unknown_names_stay_or_fail() {
+        assert_eq!(render("{{a}}-{{ b }}", Policy::KeepUnknown).unwrap(), "1-{{ b }}");
+        assert_eq!(render("{{steps.x}}", Policy::RefuseReferences), Err(RenderError::Unknown("steps.x".into())));
+        assert_eq!(render("{{item}}", Policy::RefuseReferences).unwrap(), "{{item}}");
+        assert_eq!(render("{{nil}}", Policy::KeepUnknown), Err(RenderError::Absent("nil".into())));
+    }
+
+    #[test]
+    fn expressions_wait_for_late_names() {
+        assert_eq!(render("{{=item + 1}}", Policy::RefuseUnknown).unwrap(), "{{=item + 1}}");
+        assert_eq!(render("{{= {\"x\": a} }}", Policy::RefuseUnknown).unwrap(), r#"{"x":"1"}"#);
+        assert_eq!(render("{{=[a][0]}}", Policy::RefuseUnknown).unwrap(), "1");
+    }
+
+    #[test]
+    fn odd_braces_are_text() {
+        for text in ["", "{{", "}}", "{{a", "a}}", "{ {a} }"] {
+            assert_eq!(render(text, Policy::RefuseUnknown).unwrap(), text);
+        }
+        assert_eq!(render("{{x-{{a}}}}", Policy::KeepUnknown).unwrap(), "{{x-1}}");
+    }
+}
