@@ -38,7 +38,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 pub use engine::{Decision, Engine, Failure, Input, Interpreter, Key, OnConflict, Stage, Target};
 pub use feed::Source;
 pub use level::{Level, Reconciler};
-pub use objects::{FIELD_MANAGER, api, create, delete, failure, is_transient, merge};
+pub use objects::{FIELD_MANAGER, api, create, delete, failure, is_transient, merge, patch_params};
 
 use crate::clock::Clock;
 use round::Cell;

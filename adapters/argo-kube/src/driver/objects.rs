@@ -24,6 +24,12 @@ pub fn is_transient(error: &kube::Error) -> bool {
     }
 }
 
+/// How everything is patched.
+#[must_use]
+pub fn patch_params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
 /// What an API error is to an engine.
 #[must_use]
 pub fn failure(error: &kube::Error) -> Failure {
@@ -88,8 +94,7 @@ pub async fn delete(api: &Api<DynamicObject>, name: &str, params: &DeleteParams)
 /// # Errors
 /// What the API says.
 pub async fn merge(api: &Api<DynamicObject>, name: &str, patch: &Value) -> Result<(), Failure> {
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match api.patch_metadata(name, &params, &Patch::Merge(patch)).await {
+    match api.patch_metadata(name, &patch_params(), &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),
         Err(e) if has_code(&e, 404) => Ok(()),
         Err(e) => Err(failure(&e)),

@@ -6,11 +6,11 @@ use argo_core::Keyed;
 use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use kube::api::Patch;
 use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use super::objects::{FIELD_MANAGER, api, has_code};
+use super::objects::{api, has_code, patch_params};
 use super::{Decision, Engine, Failure, Inner, Input, Key, Message, OnConflict, Stage, Target};
 
 /// What the driver keeps for one object between two rounds.
@@ -198,7 +198,7 @@ impl<E: Engine> Inner<E> {
 
     async fn write(&self, key: &Key, cell: &mut Cell<E>) -> Written {
         let api = api(&self.client, &self.primary.resource, &key.namespace);
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = patch_params();
         loop {
             let Some(pending) = &cell.pending else { return Written::Done };
             let mut body = pending.clone();
