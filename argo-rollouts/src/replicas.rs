@@ -176,10 +176,12 @@ pub fn basic_canary(rollout: &Rollout, new: Option<Counts>, stable: Option<Count
 
 /// Keeps the drained and the other version within the limits: not more pods together than `allowed`, and not fewer that serve than `must_stay`.
 fn within(drain: Option<Counts>, drained: i64, other: Option<Counts>, count: i64, allowed: i64, must_stay: i64) -> (i64, i64) {
-    let count = count.min(allowed - drained).max(0);
+    let wished = count;
+    let count = wished.min(allowed - drained).max(0);
     let serving = |counts: Option<Counts>, of: i64| counts.map_or(0, |c| c.available.min(of));
     let missing = (must_stay - serving(drain, drained) - serving(other, count)).max(0);
-    // The other version lost serving pods to the upper limit: the drained one keeps as many for now.
-    let kept = (drained + missing).min(drain.map_or(0, |c| c.wanted)).max(drained);
+    // What the other version loses of its serving pods to the upper limit, the drained one keeps for now.
+    let lost = serving(other, wished) - serving(other, count);
+    let kept = (drained + missing.min(lost)).min(drain.map_or(0, |c| c.wanted)).max(drained);
     (kept, count.min((allowed - kept).max(0)))
 }
