@@ -1,12 +1,18 @@
 //! Rollouts through the API: real controller, real objects, ReplicaSets whose pods are only numbers.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod common;
 
+use std::sync::Arc;
+
+use argo_kube::clock::ManualClock;
 use argo_kube::{RolloutController, crd};
 use common::model::Model;
 use common::{Death, api, dying, text, wait_for};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::ReplicaSet;
+use jiff::SignedDuration;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -110,4 +116,32 @@ async fn crash_at_any_write_changes_nothing() {
             pods.abort();
         }
     }
+}
+
+/// A pause ends when the clock says so, and no sooner; the test itself waits for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pause_ends_by_the_clock() {
+    let client = Model::client();
+    let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    let pods = tokio::spawn(numbers_become_pods(client.clone()));
+    let controller = RolloutController::new(client.clone(), "").with_clock(clock.clone());
+    let controller = tokio::spawn(controller.run(std::future::pending()));
+    let rollouts = api(&client, &crd::ROLLOUT.resource());
+    let mut object = rollout("1");
+    object.data["spec"]["strategy"]["canary"]["steps"] = json!([{"setWeight": 25}, {"pause": {"duration": "1h"}}]);
+    rollouts.create(&PostParams::default(), &object).await.unwrap();
+    wait_for(&rollouts, "shop", |r| text(r, "/status/phase") == "Healthy").await;
+    let patch = json!({"spec": {"template": template("2")}});
+    rollouts.patch("shop", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    wait_for(&rollouts, "shop", |r| text(r, "/status/phase") == "Paused").await;
+    clock.advance(SignedDuration::from_secs(3600));
+    // Somebody touches it in the last second: it is looked at, and still waits.
+    let touch = json!({"spec": {"revisionHistoryLimit": 5}, "metadata": {"generation": 9}});
+    rollouts.patch("shop", &PatchParams::default(), &Patch::Merge(&touch)).await.unwrap();
+    let paused = wait_for(&rollouts, "shop", |r| text(r, "/status/observedGeneration") == "9").await;
+    assert_eq!(text(&paused, "/status/phase"), "Paused");
+    clock.advance(SignedDuration::from_secs(1));
+    wait_for(&rollouts, "shop", |r| text(r, "/status/phase") == "Healthy").await;
+    controller.abort();
+    pods.abort();
 }

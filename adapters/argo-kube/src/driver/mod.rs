@@ -270,10 +270,11 @@ impl<E: Engine> Inner<E> {
 
     fn put_back(self: &Arc<Self>, key: &Key, cell: Option<Box<Cell<E>>>, wake_at: Option<Timestamp>) {
         let timer = wake_at.map(|at| {
-            let (inner, key, clock) = (Arc::clone(self), key.clone(), Arc::clone(&self.clock));
+            let (inner, key, clock, cancel) = (Arc::clone(self), key.clone(), Arc::clone(&self.clock), self.cancel.clone());
             AbortOnDropHandle::new(tokio::spawn(async move {
-                clock.sleep_until(at).await;
-                inner.push(&key, Message::Wake);
+                if cancel.run_until_cancelled_owned(clock.sleep_until(at)).await.is_some() {
+                    inner.push(&key, Message::Wake);
+                }
             }))
         });
         if let Some(slot) = self.lock().slots.get_mut(key) {

@@ -66,12 +66,13 @@ pub async fn create(api: &Api<DynamicObject>, target: &Target, object: &Value) -
             let Some(existing) = existing else {
                 return Err(Failure { transient: true, message: format!("{name} existed and is gone again") });
             };
-            let ours = existing.metadata.owner_references.iter().flatten().any(|owner| owner.uid == target.uid);
-            if ours {
-                Ok(())
-            } else {
-                Err(Failure { transient: false, message: format!("{name} already exists and does not belong to {}", target.key) })
+            let owners = existing.metadata.owner_references.unwrap_or_default();
+            if owners.iter().any(|owner| owner.uid == target.uid) {
+                return Ok(());
             }
+            // What an earlier object of our name left behind is about to be collected.
+            let transient = existing.metadata.deletion_timestamp.is_some() || owners.iter().any(|owner| owner.name == target.key.name);
+            Err(Failure { transient, message: format!("{name} already exists and does not belong to {}", target.key) })
         }
         Err(e) => Err(failure(&e)),
     }
