@@ -150,6 +150,8 @@ pub fn load(roots: &[PathBuf]) -> Result<Vec<CaseFile>, LoadError> {
         if classes.is_file() {
             let file = CaseFile { name: "examples/workflows".to_owned(), ctx: Ctx::new(root), cases: read_classes(&classes)? };
             files.insert(file.name.clone(), file);
+            let file = CaseFile { name: "examples/round_trip".to_owned(), ctx: Ctx::new(root), cases: manifests(root)? };
+            files.insert(file.name.clone(), file);
         }
     }
     Ok(files.into_values().collect())
@@ -174,7 +176,28 @@ fn read_lines(path: &Path) -> Result<Vec<Case>, LoadError> {
     Ok(cases)
 }
 
-// Only the examples that can run as local processes are cases; the file's other rows say why they cannot.
+/// Every manifest below `examples/workflows`, a case each.
+fn manifests(root: &Path) -> Result<Vec<Case>, LoadError> {
+    let mut cases = Vec::new();
+    let mut folders = vec![root.join("examples/workflows")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|source| LoadError::List { path: folder.clone(), source })? {
+            let path = entry.map_err(|source| LoadError::List { path: folder.clone(), source })?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "yaml")
+                && let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str)
+            {
+                let id = relative.trim_start_matches("examples/workflows/").to_owned();
+                cases.push(Case { id, value: serde_json::json!({"path": relative}) });
+            }
+        }
+    }
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(cases)
+}
+
+// All rows are cases; those that cannot run as local processes say so themselves.
 fn read_classes(path: &Path) -> Result<Vec<Case>, LoadError> {
     let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
     let all: BTreeMap<String, Value> =

@@ -2,6 +2,9 @@
 
 use crate::Adapter;
 
+mod core;
+mod examples;
+mod lang;
 mod node_ids;
 mod rollouts;
 
@@ -11,6 +14,12 @@ pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
         "rollouts/replicas" => Some(rollouts::replicas),
+        "core/yaml" => Some(core::yaml),
+        "core/jsonpatch" => Some(core::jsonpatch),
+        "core/strategic" => Some(core::strategic),
+        "lang/expr" => Some(lang::expr),
+        "lang/govaluate" => Some(lang::govaluate),
+        "examples/round_trip" => Some(examples::round_trip),
         _ => None,
     }
 }
