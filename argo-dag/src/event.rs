@@ -161,4 +161,3 @@ pub enum ContainerState {
         finished_at: Option<Time>,
     },
 }
-

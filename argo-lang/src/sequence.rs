@@ -97,7 +97,14 @@ mod tests {
 
     #[test]
     fn go_verbs() {
-        for (f, n, expected) in [("%d", 7, "7"), ("%03d", -7, "-07"), ("a%%%x", 255, "a%ff"), ("%5d|", 42, "   42|"), ("%-3d|", 1, "1  |"), ("x", 1, "x%!(EXTRA int=1)")] {
+        for (f, n, expected) in [
+            ("%d", 7, "7"),
+            ("%03d", -7, "-07"),
+            ("a%%%x", 255, "a%ff"),
+            ("%5d|", 42, "   42|"),
+            ("%-3d|", 1, "1  |"),
+            ("x", 1, "x%!(EXTRA int=1)"),
+        ] {
             assert_eq!(format(f, n).unwrap(), expected);
         }
         assert!(format("%", 1).is_err() && format("%q", 1).is_err());

@@ -226,7 +226,7 @@ fn stays(program: &Program, scope: &dyn Scope, error: &RunError, policy: Policy)
         let late = LATE.iter().find(|late| name == **late || name.strip_prefix(**late).is_some_and(|rest| rest.starts_with('.')));
         late.is_some_and(|late| {
             let root = late.split('.').next().unwrap_or(late);
-            scope.lookup(name).is_none() && (root == *late && scope.root(root).is_none() || root != *late)
+            scope.lookup(name).is_none() && (root != *late || scope.root(root).is_none())
         })
     };
     program.names().iter().any(|name| missing(name)) || (policy == Policy::KeepUnknown && error.unknown.is_some())

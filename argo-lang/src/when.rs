@@ -60,8 +60,8 @@ enum Token {
 }
 
 const SYMBOLS: [&str; 27] = [
-    "=~", "!~", "==", "!=", "<=", ">=", "&&", "||", "**", "??", "<<", ">>", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", "(", ")", ",",
-    "&", "|",
+    "=~", "!~", "==", "!=", "<=", ">=", "&&", "||", "**", "??", "<<", ">>", "<", ">", "+", "-", "*", "/", "%", "!", "?", ":", "(", ")",
+    ",", "&", "|",
 ];
 
 fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
@@ -325,7 +325,9 @@ impl Reader {
 }
 
 fn compute(symbol: &str, a: &Value, b: &Value) -> Run {
-    let bad = |value: &Value, what: &str| WhenError::Run(format!("Value '{value}' cannot be used with the {what} operator '{symbol}', it is not a number"));
+    let bad = |value: &Value, what: &str| {
+        WhenError::Run(format!("Value '{value}' cannot be used with the {what} operator '{symbol}', it is not a number"))
+    };
     let numbers = |what: &str| -> Result<(f64, f64), WhenError> {
         Ok((a.as_f64().ok_or_else(|| bad(a, what))?, b.as_f64().ok_or_else(|| bad(b, what))?))
     };
@@ -335,7 +337,9 @@ fn compute(symbol: &str, a: &Value, b: &Value) -> Run {
         "&&" | "||" => match (a, b) {
             (Value::Bool(x), Value::Bool(y)) => Value::Bool(if symbol == "&&" { *x && *y } else { *x || *y }),
             (Value::Bool(_), other) | (other, _) => {
-                return Err(WhenError::Run(format!("Value '{other}' cannot be used with the logical operator '{symbol}', it is not a bool")));
+                return Err(WhenError::Run(format!(
+                    "Value '{other}' cannot be used with the logical operator '{symbol}', it is not a bool"
+                )));
             }
         },
         "<" | ">" | "<=" | ">=" => {
@@ -354,8 +358,11 @@ fn compute(symbol: &str, a: &Value, b: &Value) -> Run {
             }))
         }
         "=~" | "!~" => {
-            let (Some(text), Some(pattern)) = (a.as_str(), b.as_str()) else { return Err(bad(if a.as_str().is_none() { a } else { b }, "comparator")) };
-            let pattern = regex::Regex::new(pattern).map_err(|e| WhenError::Run(format!("Unable to compile regexp pattern '{pattern}': {e}")))?;
+            let (Some(text), Some(pattern)) = (a.as_str(), b.as_str()) else {
+                return Err(bad(if a.as_str().is_none() { a } else { b }, "comparator"));
+            };
+            let pattern =
+                regex::Regex::new(pattern).map_err(|e| WhenError::Run(format!("Unable to compile regexp pattern '{pattern}': {e}")))?;
             Value::Bool(pattern.is_match(text) == (symbol == "=~"))
         }
         "in" => match b {

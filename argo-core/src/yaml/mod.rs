@@ -263,7 +263,9 @@ impl<'t> Reader<'t> {
             Value::String(text) => Ok(text),
             Value::Null => Ok("null".to_owned()),
             Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-            Value::Array(_) | Value::Object(_) => unsupported(span, "a key must be a plain value, not a list or a map: quote it if it is text"),
+            Value::Array(_) | Value::Object(_) => {
+                unsupported(span, "a key must be a plain value, not a list or a map: quote it if it is text")
+            }
         }
     }
 }

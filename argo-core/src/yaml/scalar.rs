@@ -62,11 +62,7 @@ fn integer(text: &str) -> Option<Value> {
     } else {
         parse(&lower, 10)
     }?;
-    if negative {
-        0_i64.checked_sub_unsigned(magnitude).map(Value::from)
-    } else {
-        Some(Value::from(magnitude))
-    }
+    if negative { 0_i64.checked_sub_unsigned(magnitude).map(Value::from) } else { Some(Value::from(magnitude)) }
 }
 
 fn float(text: &str) -> Option<Value> {
@@ -105,7 +101,16 @@ mod tests {
 
     #[test]
     fn numbers_are_yaml_1_1() {
-        for (text, value) in [("010", json!(8)), ("0o10", json!(8)), ("0x1F", json!(31)), ("1_000", json!(1000)), ("08", json!(8)), ("1e3", json!(1000)), (".5", json!(0.5)), ("-0", json!(0))] {
+        for (text, value) in [
+            ("010", json!(8)),
+            ("0o10", json!(8)),
+            ("0x1F", json!(31)),
+            ("1_000", json!(1000)),
+            ("08", json!(8)),
+            ("1e3", json!(1000)),
+            (".5", json!(0.5)),
+            ("-0", json!(0)),
+        ] {
             assert_eq!(resolve(text, true, None), Ok(value), "{text}");
         }
         for text in ["1.2.3", "0o8", "-", "+", ".", "1e", "12:30:45", "2001-01-01"] {

@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let value = json!({"a": ["x", {"b": "yes", "c": {}}], "d": "l1\nl2\n", "e": "", "f": "'q'", "g": [[1, 2], []], "h": "12", "i": "- x"});
+        let value =
+            json!({"a": ["x", {"b": "yes", "c": {}}], "d": "l1\nl2\n", "e": "", "f": "'q'", "g": [[1, 2], []], "h": "12", "i": "- x"});
         let text = super::to_string(&value).unwrap();
         assert_eq!(crate::yaml::parse_documents(&text).unwrap()[0].value, value, "{text}");
         assert!(text.contains("b: \"yes\""), "{text}");

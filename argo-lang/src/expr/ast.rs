@@ -52,7 +52,11 @@ pub(super) enum Kind {
     Binary(Binary, Box<Node>, Box<Node>),
     Conditional(Box<Node>, Box<Node>, Box<Node>),
     /// `a.b`, `a[b]`; with `?.` nothing is looked up in nil.
-    Member { of: Box<Node>, property: Box<Node>, optional: bool },
+    Member {
+        of: Box<Node>,
+        property: Box<Node>,
+        optional: bool,
+    },
     /// Stops a chain of optional members.
     Chain(Box<Node>),
     Slice(Box<Node>, Option<Box<Node>>, Option<Box<Node>>),

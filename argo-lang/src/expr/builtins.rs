@@ -95,11 +95,8 @@ fn over_elements(scope: Scope<'_>, name: &str, arguments: &[Node], span: Span) -
             Ok(Value::Nil)
         }
         "sum" => {
-            let values = list
-                .iter()
-                .enumerate()
-                .map(|(i, v)| scope.with(&element(i, v, Value::Nil)).eval(body))
-                .collect::<Result<Vec<_>, _>>()?;
+            let values =
+                list.iter().enumerate().map(|(i, v)| scope.with(&element(i, v, Value::Nil)).eval(body)).collect::<Result<Vec<_>, _>>()?;
             sum(&values).map_err(|m| RunError::new(m, span))
         }
         _ => {
@@ -164,7 +161,7 @@ fn list_of(values: &[Value], index: usize, name: &str) -> Result<Arc<[Value]>, S
 
 /// Functions of plain values; none if there is no function of that name.
 fn plain(name: &str, values: &[Value]) -> Option<Done> {
-    Some(strings(name, values).or_else(|| numbers(name, values)).or_else(|| collections(name, values))?)
+    strings(name, values).or_else(|| numbers(name, values)).or_else(|| collections(name, values))
 }
 
 fn strings(name: &str, values: &[Value]) -> Option<Done> {
@@ -237,8 +234,26 @@ fn strings(name: &str, values: &[Value]) -> Option<Done> {
         })
     };
     const NAMES: [&str; 20] = [
-        "trim", "trimPrefix", "trimSuffix", "upper", "lower", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "split", "splitAfter",
-        "replace", "repeat", "join", "toJSON", "toJson", "fromJSON", "toBase64", "fromBase64", "",
+        "trim",
+        "trimPrefix",
+        "trimSuffix",
+        "upper",
+        "lower",
+        "hasPrefix",
+        "hasSuffix",
+        "indexOf",
+        "lastIndexOf",
+        "split",
+        "splitAfter",
+        "replace",
+        "repeat",
+        "join",
+        "toJSON",
+        "toJson",
+        "fromJSON",
+        "toBase64",
+        "fromBase64",
+        "",
     ];
     (!name.is_empty() && NAMES.contains(&name)).then(done)
 }
@@ -297,7 +312,9 @@ fn split(s: &str, by: &str, after: bool, most: i64) -> Value {
 #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 fn numbers(name: &str, values: &[Value]) -> Option<Done> {
     let first = values.first();
-    let number = || first.and_then(Value::as_f64).ok_or_else(|| format!("invalid argument for {name} (type {})", first.map_or("nothing", Value::kind)));
+    let number = || {
+        first.and_then(Value::as_f64).ok_or_else(|| format!("invalid argument for {name} (type {})", first.map_or("nothing", Value::kind)))
+    };
     let rounded = |f: fn(f64) -> f64| number().map(|n| Value::Float(f(n)));
     Some(match name {
         "int" | "asInt" => match first {
@@ -357,7 +374,10 @@ fn statistics(name: &str, values: &[Value]) -> Done {
             other => flat.push(other.clone()),
         }
     }
-    let mut numbers = flat.iter().map(|v| v.as_f64().ok_or_else(|| format!("invalid argument for {name} (type {})", v.kind()))).collect::<Result<Vec<_>, _>>()?;
+    let mut numbers = flat
+        .iter()
+        .map(|v| v.as_f64().ok_or_else(|| format!("invalid argument for {name} (type {})", v.kind())))
+        .collect::<Result<Vec<_>, _>>()?;
     if numbers.is_empty() {
         return Err(format!("not enough arguments to call {name}"));
     }
@@ -411,9 +431,10 @@ fn collections(name: &str, values: &[Value]) -> Option<Done> {
             Ok(Value::List(l.get(..n.min(l.len())).unwrap_or_default().into()))
         }),
         "reverse" => list().map(|l| l.iter().rev().cloned().collect::<Vec<_>>().into()),
-        "concat" => (0..values.len()).map(|i| list_of(values, i, name)).collect::<Result<Vec<_>, _>>().map(|lists| {
-            lists.iter().flat_map(|l| l.iter().cloned()).collect::<Vec<_>>().into()
-        }),
+        "concat" => (0..values.len())
+            .map(|i| list_of(values, i, name))
+            .collect::<Result<Vec<_>, _>>()
+            .map(|lists| lists.iter().flat_map(|l| l.iter().cloned()).collect::<Vec<_>>().into()),
         "flatten" => list().map(|l| {
             let mut out = Vec::new();
             flatten(&l, &mut out);
@@ -431,7 +452,9 @@ fn collections(name: &str, values: &[Value]) -> Option<Done> {
         "sort" => list().and_then(|l| sorted(&l, values.get(1))),
         "keys" => map().map(|m| m.keys().map(|k| Value::String(k.clone())).collect::<Vec<_>>().into()),
         "values" => map().map(|m| m.values().cloned().collect::<Vec<_>>().into()),
-        "toPairs" => map().map(|m| m.iter().map(|(k, v)| Value::from(vec![Value::String(k.clone()), v.clone()])).collect::<Vec<_>>().into()),
+        "toPairs" => {
+            map().map(|m| m.iter().map(|(k, v)| Value::from(vec![Value::String(k.clone()), v.clone()])).collect::<Vec<_>>().into())
+        }
         "fromPairs" => list().and_then(|l| {
             let mut map = BTreeMap::new();
             for pair in l.iter() {

@@ -61,7 +61,11 @@ impl<'a> Scope<'a> {
             Kind::Unary(operator, operand) => unary(*operator, &self.eval(operand)?, node.span),
             Kind::Binary(operator, left, right) => self.binary(*operator, left, right, node.span),
             Kind::Conditional(condition, then, otherwise) => {
-                if self.truth(condition)? { self.eval(then) } else { self.eval(otherwise) }
+                if self.truth(condition)? {
+                    self.eval(then)
+                } else {
+                    self.eval(otherwise)
+                }
             }
             Kind::Chain(inner) => self.chain(inner),
             Kind::Member { .. } => self.member(node, false),

@@ -16,8 +16,8 @@ pub(super) enum Token {
 }
 
 const SYMBOLS: [&str; 38] = [
-    "?.", "??", "**", "==", "!=", "<=", ">=", "&&", "||", "..", "::", "=>", "+", "-", "*", "/", "%", "^", "<", ">", "!", "?", ":", ".", ",",
-    "(", ")", "[", "]", "{", "}", "|", "=", ";", "#", "~", "&", "@",
+    "?.", "??", "**", "==", "!=", "<=", ">=", "&&", "||", "..", "::", "=>", "+", "-", "*", "/", "%", "^", "<", ">", "!", "?", ":", ".",
+    ",", "(", ")", "[", "]", "{", "}", "|", "=", ";", "#", "~", "&", "@",
 ];
 
 pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
@@ -53,7 +53,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
         } else if let Some(symbol) = SYMBOLS.iter().find(|s| rest.starts_with(**s)) {
             (Token::Symbol(symbol), symbol.len())
         } else {
-            return Err(ParseError::new(format!("unrecognized character: {first:?}"), Span::new(start, start.saturating_add(first.len_utf8()))));
+            return Err(ParseError::new(
+                format!("unrecognized character: {first:?}"),
+                Span::new(start, start.saturating_add(first.len_utf8())),
+            ));
         };
         at = at.saturating_add(length);
         out.push((token, Span::new(start, at)));
@@ -73,7 +76,10 @@ fn is_part(c: char) -> bool {
 fn number(rest: &str, start: usize) -> Result<(Token, usize), ParseError> {
     let bytes = rest.as_bytes();
     let bad = |length: usize| {
-        ParseError::new(format!("bad number syntax: {:?}", rest.get(..length).unwrap_or_default()), Span::new(start, start.saturating_add(length)))
+        ParseError::new(
+            format!("bad number syntax: {:?}", rest.get(..length).unwrap_or_default()),
+            Span::new(start, start.saturating_add(length)),
+        )
     };
     let radix = match (bytes.first(), bytes.get(1)) {
         (Some(b'0'), Some(b'x' | b'X')) => Some(16),

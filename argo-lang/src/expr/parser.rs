@@ -343,7 +343,10 @@ impl Parser {
                 Token::Int(n) => self.take(Node { kind: Kind::Literal(Value::from(n.to_string())), span: at }),
                 Token::Symbol("(") => self.expression(0)?,
                 _ => {
-                    let message = format!("a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token {})", describe(self.peek()));
+                    let message = format!(
+                        "a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses (unexpected token {})",
+                        describe(self.peek())
+                    );
                     return Err(ParseError::new(message, at));
                 }
             };

@@ -52,7 +52,8 @@ fn lost(path: &str, before: &Value, after: &Value) -> Option<String> {
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
             a.iter().zip(b).enumerate().find_map(|(i, (x, y))| lost(&format!("{path}/{i}"), x, y))
         }
-        (Value::Number(_) | Value::Bool(_), Value::String(text)) if before.to_string() == *text => None,
+        (Value::Number(number), Value::String(text)) if number.to_string() == *text => None,
+        (Value::Bool(flag), Value::String(text)) if text.parse() == Ok(*flag) => None,
         (a, b) if a == b || (empty(a) && empty(b)) => None,
         _ => Some(path.to_owned()),
     }

@@ -43,9 +43,7 @@ fn same(a: &Value, b: &Value) -> bool {
         (Value::Int(x), Value::Int(y)) => x == y,
         (Value::Int(_), Value::Float(_)) | (Value::Float(_), Value::Int(_)) => false,
         (Value::List(x), Value::List(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| same(x, y)),
-        (Value::Map(x), Value::Map(y)) => {
-            x.len() == y.len() && x.iter().zip(y.iter()).all(|((k, x), (l, y))| k == l && same(x, y))
-        }
+        (Value::Map(x), Value::Map(y)) => x.len() == y.len() && x.iter().zip(y.iter()).all(|((k, x), (l, y))| k == l && same(x, y)),
         (a, b) => a == b,
     }
 }
@@ -72,8 +70,13 @@ pub(super) fn expr(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
         Ok(env) => env,
         Err(error) => return Outcome::Fail(error.to_string()),
     };
-    let values: BTreeMap<String, Value> =
-        env.get("map").and_then(Json::as_object).into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), tagged(value)?))).collect();
+    let values: BTreeMap<String, Value> = env
+        .get("map")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((name.clone(), tagged(value)?)))
+        .collect();
     let got = expr::Program::parse(source(case)).map_err(|e| e.to_string()).and_then(|p| p.run(&values).map_err(|e| e.to_string()));
     judge(case, got)
 }
