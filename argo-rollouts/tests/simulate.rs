@@ -1,4 +1,5 @@
 //! The same loop as a driver's, with pods that become available one at a time and a clock that is moved by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use argo_core::rollouts::Rollout;
 use argo_rollouts::{ReplicaSetSeen, RolloutEffect, Seen, max_surge, max_unavailable, reconcile};
