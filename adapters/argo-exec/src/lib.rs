@@ -1,0 +1,1 @@
+//! The executor inside a workflow pod: inputs in, command run, outputs out.
