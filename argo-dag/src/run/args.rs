@@ -44,7 +44,7 @@ pub(super) fn arguments(doc: &Doc, raw: &Arguments, scope: &Layers<'_>) -> Resul
             Some(artifact) => {
                 args.artifacts.insert(artifact.name.clone(), artifact);
             }
-            None if raw.optional == Some(true) => {}
+            None if raw.optional => {}
             None => {
                 let from = if raw.from.is_empty() { &raw.from_expression } else { &raw.from };
                 return Err(format!("unable to resolve references: Unable to resolve: {from}"));
@@ -158,19 +158,17 @@ pub(super) fn inputs(prepared: &Prepared, args: &Args, scope: &Layers<'_>, libra
                 given.path.clone_from(&artifact.path);
                 given.optional = artifact.optional;
                 given.mode = artifact.mode.or(given.mode);
-                if artifact.recurse_mode.is_some() {
-                    given.recurse_mode = artifact.recurse_mode;
-                }
+                given.recurse_mode |= artifact.recurse_mode;
                 if artifact.archive.is_some() {
                     given.archive.clone_from(&artifact.archive);
                 }
                 *artifact = given;
             }
-            None if has_location(artifact) || artifact.optional == Some(true) => {}
+            None if has_location(artifact) || artifact.optional => {}
             None => return Err(format!("inputs.artifacts.{} was not supplied", artifact.name)),
         }
     }
-    let absent = |a: &Artifact| a.optional == Some(true) && !args.artifacts.contains_key(&a.name) && !has_location(a);
+    let absent = |a: &Artifact| a.optional && !args.artifacts.contains_key(&a.name) && !has_location(a);
     inputs.artifacts.retain(|a| !absent(a));
     Ok(inputs)
 }
@@ -185,7 +183,7 @@ fn has_location(artifact: &Artifact) -> bool {
         || artifact.http.is_some()
         || artifact.artifactory.is_some()
         || artifact.raw.is_some()
-        || artifact.extra.contains_key("plugin")
+        || artifact.plugin.is_some()
 }
 
 /// `inputs.*` of an execution, and the paths of what it puts out.

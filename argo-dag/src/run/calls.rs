@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use argo_core::workflows::{ContinueOn, DagTask, LifecycleHook, Template, TemplateRef, WorkflowStep};
+use argo_core::workflows::{Arguments, ContinueOn, DagTask, LifecycleHook, Template, TemplateRef, WorkflowStep};
 use argo_lang::depends::Logic;
 use serde_json::{Map, Value};
 
@@ -63,6 +63,7 @@ pub(super) struct Call {
     pub(super) target: Doc,
     pub(super) inline: Option<Arc<Prepared>>,
     pub(super) arguments: Doc,
+    pub(super) raw_arguments: Arguments,
     pub(super) when: String,
     pub(super) items: Items,
     pub(super) continue_on: ContinueOn,
@@ -131,6 +132,7 @@ impl Call {
             target: Doc::parse(Value::Object(target)),
             inline: task.inline.as_ref().map(|t| Arc::new(Prepared::new(t, origin.clone()))),
             arguments: Doc::parse(json(&task.arguments)),
+            raw_arguments: task.arguments.clone(),
             when: task.when.clone(),
             items,
             continue_on: task.continue_on.clone().unwrap_or_default(),
@@ -198,15 +200,18 @@ impl Prepared {
                 dag.tasks.clear();
             }
         }
-        Self { template: Arc::new(template.clone()), origin, shell: Doc::parse(json(&shell)), inputs: Doc::parse(json(&inputs)), body, results_read }
+        Self {
+            template: Arc::new(template.clone()),
+            origin,
+            shell: Doc::parse(json(&shell)),
+            inputs: Doc::parse(json(&inputs)),
+            body,
+            results_read,
+        }
     }
 
     pub(super) fn is_pod(&self) -> bool {
         matches!(self.body, Body::Pod)
-    }
-
-    pub(super) fn is_composite(&self) -> bool {
-        matches!(self.body, Body::Steps(_) | Body::Dag(_))
     }
 
     /// The node type of one execution.

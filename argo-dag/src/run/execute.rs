@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use argo_core::meta::IntOrString;
 use argo_core::workflows::{NodeFlag, NodeStatus, RetryStrategy, Template};
-use argo_lang::tags::Policy;
 use jiff::{SignedDuration, Timestamp};
 
 use super::act::{Act, Called, Gate, Kind, Request, Retry, Steps, Stop};
 use super::calls::{Body, Origin, Prepared};
-use super::doc::render_text;
 use super::scope::{Layer, Layers, text};
 use super::tree::{self, is_executable};
 use super::{WorkflowRun, args};
@@ -40,7 +38,9 @@ impl WorkflowRun {
             Err(message) => return Err(self.refuse(&request, &called, &message)),
         };
         if self.tree.get(&id).is_none() {
-            self.check_parallelism(&prepared, &request)?;
+            if !request.flag.as_ref().is_some_and(|f| f.hooked) {
+                self.check_parallelism(&request)?;
+            }
             if request.depth > MOST_DEPTH {
                 return Err(self.refuse(&request, &called, "Max template recursion exceeded"));
             }
@@ -73,7 +73,7 @@ impl WorkflowRun {
     /// Makes the node of an execution and does what it is there for.
     pub(super) fn start(&mut self, mut act: Act) -> Result<(), Stop> {
         let id = act.id.clone();
-        if !act.is_attempt() && retry_strategy(&self.spec.retry_strategy, &act.template, &act.prepared).is_some() {
+        if !act.is_attempt() && retry_strategy(&self.spec.retry_strategy, &act.template).is_some() {
             self.ensure_node(&act, "Retry", "Running");
             act.kind = Kind::Retry(Retry::default());
             self.acts.insert(id.clone(), act);
@@ -148,8 +148,10 @@ impl WorkflowRun {
                         found.spec.templates.iter().find(|t| t.name == name).cloned()
                     }
                     Origin::Cluster(owner) => {
-                        let found =
-                            self.library.cluster_workflow_template(owner).ok_or_else(|| format!("cluster workflow template {owner} not found"))?;
+                        let found = self
+                            .library
+                            .cluster_workflow_template(owner)
+                            .ok_or_else(|| format!("cluster workflow template {owner} not found"))?;
                         found.spec.templates.iter().find(|t| t.name == name).cloned()
                     }
                 };
@@ -176,7 +178,7 @@ impl WorkflowRun {
         let mut locals = Layer::new();
         locals.insert("node.name".to_owned(), text(request.name.as_str()));
         let attempt = request.flag.as_ref().is_some_and(|f| f.retried);
-        let retried = !attempt && retry_strategy(&self.spec.retry_strategy, &prepared.template, prepared).is_some();
+        let retried = !attempt && retry_strategy(&self.spec.retry_strategy, &prepared.template).is_some();
         if prepared.is_pod() && !retried {
             let name = argo_core::ids::pod_name(self.name(), &request.name, &prepared.template.name);
             locals.insert("pod.name".to_owned(), text(name));
@@ -292,7 +294,7 @@ impl WorkflowRun {
     }
 
     /// Whether one more may start: by the limit of the workflow, and by that of the template around it.
-    fn check_parallelism(&mut self, prepared: &Prepared, request: &Request) -> Result<(), Stop> {
+    fn check_parallelism(&mut self, request: &Request) -> Result<(), Stop> {
         if let Some(limit) = self.spec.parallelism
             && self.active_pods >= limit
         {
@@ -301,10 +303,8 @@ impl WorkflowRun {
             return Err(Stop::Parallelism);
         }
         let boundary = request.boundary.clone();
-        let Some(around) = self.boundary_limits(&boundary) else { return Ok(()) };
         let below = self.below.get(&boundary).copied().unwrap_or_default();
-        let _ = prepared;
-        if let Some(limit) = around
+        if let Some(limit) = self.limits.get(&boundary).and_then(|l| l.parallelism)
             && below.active >= limit
         {
             let why = format!("the template around it runs {limit} at once, as many as its parallelism allows");
@@ -318,12 +318,6 @@ impl WorkflowRun {
     pub(super) fn wait(&mut self, node: &str, code: &str, why: &str) {
         let id = self.id_of(node);
         self.waiting.insert(id, (code.to_owned(), why.to_owned()));
-    }
-
-    /// Parallelism of the template whose children hang below a boundary.
-    fn boundary_limits(&self, boundary: &str) -> Option<Option<i64>> {
-        // While a template starts its children its execution is out of the map: the limit is kept beside.
-        self.limits.get(boundary).map(|l| l.parallelism)
     }
 
     /// When a node has to be over: by the workflow's deadline and its template's timeout.
@@ -349,9 +343,8 @@ impl WorkflowRun {
     }
 }
 
-/// The retry strategy of a template: its own, or the workflow's for everything that is not made of calls.
-pub(super) fn retry_strategy(spec: &Option<RetryStrategy>, template: &Template, prepared: &Prepared) -> Option<RetryStrategy> {
-    let _ = prepared;
+/// The retry strategy of a template: its own, or the workflow's, as upstream does for templates of every kind.
+pub(super) fn retry_strategy(spec: &Option<RetryStrategy>, template: &Template) -> Option<RetryStrategy> {
     template.retry_strategy.clone().or_else(|| spec.clone())
 }
 
@@ -365,10 +358,5 @@ pub(super) fn number(value: Option<&IntOrString>) -> Option<i64> {
 
 /// A duration as workflows write it: Go's form, or plain seconds.
 pub(super) fn duration(source: &str) -> Option<SignedDuration> {
-    crate::duration::parse(source)
-}
-
-/// Renders a text whose unknown names stay.
-pub(super) fn lenient(source: &str, scope: &Layers<'_>) -> Result<String, String> {
-    render_text(source, scope, Policy::KeepUnknown).map_err(|e| e.to_string())
+    argo_core::duration::parse_seconds_or(source).ok()
 }

@@ -29,9 +29,8 @@ pub(super) fn turns(items: &Items, scope: &Layers<'_>) -> Result<Option<Vec<Turn
         Items::Param(param) => {
             let rendered = param.render(scope, Policy::RefuseReferences).map_err(|e| e.to_string())?;
             let source = rendered.as_str().unwrap_or_default();
-            serde_json::from_str::<Vec<Value>>(source).map_err(|_| {
-                format!("withParam value could not be parsed as a JSON list: {}: {}", source.trim(), go_json_error(source))
-            })?
+            serde_json::from_str::<Vec<Value>>(source)
+                .map_err(|_| format!("withParam value could not be parsed as a JSON list: {}: {}", source.trim(), go_json_error(source)))?
         }
         Items::Sequence(sequence) => {
             let rendered = sequence.render(scope, Policy::RefuseReferences).map_err(|e| e.to_string())?;
@@ -122,7 +121,9 @@ pub(super) fn go_json_error(source: &str) -> String {
             }
             return match trimmed.get(word.len()..).unwrap_or_default().trim_start().chars().next() {
                 Some(c) => format!("invalid character '{c}' after top-level value"),
-                None => format!("json: cannot unmarshal {} into Go value of type []v1alpha1.Item", if word == "null" { "null" } else { "bool" }),
+                None => {
+                    format!("json: cannot unmarshal {} into Go value of type []v1alpha1.Item", if word == "null" { "null" } else { "bool" })
+                }
             };
         }
     }

@@ -83,6 +83,13 @@ struct Below {
     failed: i64,
 }
 
+/// What a template made of calls allows its children.
+#[derive(Clone, Copy, Debug, Default)]
+struct Limits {
+    parallelism: Option<i64>,
+    fail_fast: bool,
+}
+
 /// One workflow's run. Loading it from a status and having handled the events that led there are the same.
 pub struct WorkflowRun {
     /// The object; its nodes are in `tree`.
@@ -101,6 +108,7 @@ pub struct WorkflowRun {
     work: BTreeSet<(Turn, String)>,
     blocked: BTreeSet<(Turn, String)>,
     below: BTreeMap<String, Below>,
+    limits: BTreeMap<String, Limits>,
     active_pods: i64,
     effects: VecDeque<Keyed<Effect>>,
     timers: BTreeSet<(Timestamp, String)>,
@@ -114,6 +122,13 @@ pub struct WorkflowRun {
     waiting: BTreeMap<String, (String, String)>,
     running_pods: BTreeSet<String>,
     pods_seen: bool,
+    /// The entrypoint could not be executed at all.
+    entry_error: Option<String>,
+    workflow_locks_held: bool,
+    /// The workflow's locks are held and it has been marked as running.
+    launched: bool,
+    /// The entrypoint was executed, or taken up after loading.
+    entered: bool,
 }
 
 impl WorkflowRun {
@@ -143,6 +158,11 @@ impl WorkflowRun {
             work: BTreeSet::new(),
             blocked: BTreeSet::new(),
             below: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            entry_error: None,
+            workflow_locks_held: false,
+            launched: false,
+            entered: false,
             active_pods: 0,
             effects: VecDeque::new(),
             timers: BTreeSet::new(),
@@ -400,6 +420,7 @@ impl WorkflowRun {
     fn retire(&mut self, act: &Act) {
         self.places.remove(&act.id);
         self.touched.remove(&act.id);
+        self.limits.remove(&act.id);
         self.timers.retain(|(_, id)| *id != act.id);
     }
 
@@ -423,6 +444,12 @@ impl WorkflowRun {
                 node.task_result_synced = Some(true);
             }
         });
+    }
+
+    /// Notes the limits of a template that is about to start children.
+    fn limit(&mut self, act: &Act) {
+        let limits = Limits { parallelism: act.template.parallelism, fail_fast: act.template.fail_fast == Some(true) };
+        self.limits.insert(act.id.clone(), limits);
     }
 
     fn timer_at(&mut self, at: Timestamp, id: &str) {

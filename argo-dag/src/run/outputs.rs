@@ -84,10 +84,8 @@ pub(super) fn aggregate(prefix: &str, turns: &[&NodeStatus]) -> Result<Layer, St
         layer.insert(format!("{prefix}.outputs.parameters"), text(Value::from(all).to_string()));
     }
     for (name, values) in by_name {
-        let structured: Option<Vec<Value>> = values
-            .iter()
-            .map(|v| serde_json::from_str::<Value>(v).ok().filter(|v| v.is_object() || v.is_array()))
-            .collect();
+        let structured: Option<Vec<Value>> =
+            values.iter().map(|v| serde_json::from_str::<Value>(v).ok().filter(|v| v.is_object() || v.is_array())).collect();
         let list = structured.unwrap_or_else(|| values.iter().map(|v| Value::from(*v)).collect());
         layer.insert(format!("{prefix}.outputs.parameters.{name}"), text(Value::from(list).to_string()));
     }

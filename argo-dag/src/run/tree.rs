@@ -156,7 +156,11 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(parent) else { return };
         // Fan-out has many children of one parent, fan-in many parents of one child: the shorter list is searched.
         let parents = self.around.get(child).map_or(&[][..], |a| a.parents.as_slice());
-        let known = if parents.len() < node.children.len() { parents.iter().any(|p| p == parent) } else { node.children.iter().any(|c| c == child) };
+        let known = if parents.len() < node.children.len() {
+            parents.iter().any(|p| p == parent)
+        } else {
+            node.children.iter().any(|c| c == child)
+        };
         if known {
             return;
         }
@@ -188,7 +192,8 @@ impl Tree {
             if Arc::ptr_eq(&around.above, &above) {
                 continue;
             }
-            let new: Sums = if around.above.is_empty() { Arc::clone(&above) } else { Arc::new(above.difference(&around.above).cloned().collect()) };
+            let new: Sums =
+                if around.above.is_empty() { Arc::clone(&above) } else { Arc::new(above.difference(&around.above).cloned().collect()) };
             if new.is_empty() {
                 continue;
             }
@@ -236,7 +241,9 @@ impl Tree {
             "TaskGroup" => of_children(&|_| true),
             // Whatever came last, an exit handler included, as upstream does.
             "Retry" => return node.children.last().map_or_else(own, |last| vec![last.clone()]),
-            "Steps" | "DAG" => return if node.memoization_status.as_ref().is_some_and(|m| m.hit) { own() } else { node.outbound_nodes.clone() },
+            "Steps" | "DAG" => {
+                return if node.memoization_status.as_ref().is_some_and(|m| m.hit) { own() } else { node.outbound_nodes.clone() };
+            }
             _ => Vec::new(),
         };
         if found.is_empty() {
@@ -282,7 +289,10 @@ mod tests {
         }
         tree.change("a", |n| n.progress = "1/1".into());
         let of = |tree: &Tree, id: &str| tree.get(id).unwrap().progress.clone();
-        assert_eq!((of(&tree, "wf"), of(&tree, "g0"), of(&tree, "g1"), tree.progress()), ("1/3".into(), "1/3".into(), "0/1".into(), "1/3".into()));
+        assert_eq!(
+            (of(&tree, "wf"), of(&tree, "g0"), of(&tree, "g1"), tree.progress()),
+            ("1/3".into(), "1/3".into(), "0/1".into(), "1/3".into())
+        );
         let loaded = Tree::load(&tree.nodes);
         assert_eq!(of(&loaded, "g0"), "1/3");
         let mut loaded = loaded;
