@@ -95,15 +95,16 @@ fn has_location(artifact: &Map<String, Value>) -> bool {
         ("plugin", &["name", "key"]),
     ];
     artifact.contains_key("raw")
-        || NEEDS.iter().any(|(store, fields)| {
-            artifact.get(*store).is_some_and(|place| fields.iter().all(|field| place.get(field).is_some()))
-        })
+        || NEEDS
+            .iter()
+            .any(|(store, fields)| artifact.get(*store).is_some_and(|place| fields.iter().all(|field| place.get(field).is_some())))
 }
 
 /// Whether it names a place or at least a key in the default one.
 pub(super) fn has_location_or_key(artifact: &Artifact) -> bool {
     let map = whole(artifact);
-    let keys = [("s3", "key"), ("gcs", "key"), ("oss", "key"), ("plugin", "key"), ("azure", "blob"), ("hdfs", "path"), ("artifactory", "url")];
+    let keys =
+        [("s3", "key"), ("gcs", "key"), ("oss", "key"), ("plugin", "key"), ("azure", "blob"), ("hdfs", "path"), ("artifactory", "url")];
     has_location(&map) || keys.iter().any(|(store, key)| map.get(*store).is_some_and(|place| place.get(key).is_some()))
 }
 
@@ -145,7 +146,10 @@ fn selectors(location: &Map<String, Value>) -> Vec<KeySelector> {
 }
 
 fn collect(settings: &Map<String, Value>, found: &mut Vec<KeySelector>) {
-    for (field, value) in settings {
+    // Names before passwords, as upstream lists them; otherwise by name.
+    let mut fields: Vec<_> = settings.iter().collect();
+    fields.sort_by_key(|(field, _)| !field.starts_with("username"));
+    for (field, value) in fields {
         let Value::Object(inner) = value else { continue };
         let is_secret = field.ends_with("Secret") && inner.contains_key("name") && inner.contains_key("key");
         if !is_secret {

@@ -54,8 +54,8 @@ impl Kind {
 
 pub(super) fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Value, PodError> {
     let mut template = request.template.clone();
-    let kind = Kind::of(&template)
-        .ok_or_else(|| PodError::Template(format!("template {:?} is of a type that runs no pod", template.name)))?;
+    let kind =
+        Kind::of(&template).ok_or_else(|| PodError::Template(format!("template {:?} is of a type that runs no pod", template.name)))?;
     if !template.timeout.is_empty() && request.seconds_left.is_some_and(|left| left <= 1) {
         return Err(PodError::Template(format!("{} exceeded its deadline", request.node_name)));
     }
@@ -98,7 +98,7 @@ pub(super) fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Va
     let default_container = mains.last().map(name_of).unwrap_or("main").to_owned();
 
     let standard = standard_env(&template, request)?;
-    let mut finish = |mut container: Container, wrapped: bool| -> Result<Value, PodError> {
+    let finish = |mut container: Container, wrapped: bool| -> Result<Value, PodError> {
         if wrapped {
             wrap(&mut container, options)?;
         }
@@ -414,8 +414,7 @@ fn service_account(spec: &mut Map<String, Value>, mounts: &mut Mounts<'_>, templ
     if let Some(executor) = executor {
         let secret = format!("{}.service-account-token", executor.service_account_name);
         mounts.volumes.push(json!({"name": "exec-sa-token", "secret": {"secretName": secret}}));
-        let mount =
-            json!({"name": "exec-sa-token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true});
+        let mount = json!({"name": "exec-sa-token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true});
         for container in spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(container) = container.as_object_mut().filter(|c| name_of(c) == "wait") {
                 push(container, "volumeMounts", mount.clone());

@@ -11,7 +11,8 @@ pub(super) fn pod_spec(spec: &Value) -> Result<(), Wrong> {
         for container in list(spec, field)? {
             let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
             for part in ["limits", "requests"] {
-                for (resource, amount) in container.pointer(&format!("/resources/{part}")).and_then(Value::as_object).into_iter().flatten() {
+                for (resource, amount) in container.pointer(&format!("/resources/{part}")).and_then(Value::as_object).into_iter().flatten()
+                {
                     if !is_quantity(amount) {
                         return Err(Wrong(format!("{field}[{name}].resources.{part}.{resource}")));
                     }

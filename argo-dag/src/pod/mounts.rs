@@ -73,7 +73,11 @@ impl<'a> Mounts<'a> {
                 continue;
             }
             for main in mains.iter_mut().filter(|c| name_of(c) == "main") {
-                push(main, "volumeMounts", json!({"name": "input-artifacts", "mountPath": clean(&artifact.path), "subPath": artifact.name}));
+                push(
+                    main,
+                    "volumeMounts",
+                    json!({"name": "input-artifacts", "mountPath": clean(&artifact.path), "subPath": artifact.name}),
+                );
             }
         }
         Ok(())

@@ -13,12 +13,8 @@ const STOPPED: [i32; 2] = [137, 143];
 
 pub(super) fn outcome(pod: &PodSeen, template: &Template) -> Outcome {
     let daemon = template.daemon == Some(true);
-    let mut outcome = Outcome {
-        exit_code: exit_code(pod),
-        finished_at: finished_at(pod),
-        report_lost: report_lost(pod),
-        ..Outcome::default()
-    };
+    let mut outcome =
+        Outcome { exit_code: exit_code(pod), finished_at: finished_at(pod), report_lost: report_lost(pod), ..Outcome::default() };
     let (phase, message) = match pod.phase.as_str() {
         "Pending" => ("Pending", waiting_for(pod)),
         // A daemon is to run until it is stopped: one that ends by itself has failed.
