@@ -6,6 +6,7 @@ mod core;
 mod examples;
 mod lang;
 mod node_ids;
+mod recorded;
 mod rollouts;
 
 /// The adapter of a file (`folder/file`), if there is one.
@@ -13,6 +14,7 @@ mod rollouts;
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
