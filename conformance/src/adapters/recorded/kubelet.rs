@@ -119,11 +119,6 @@ impl Pod {
         matches!(self.seen.phase.as_str(), "Succeeded" | "Failed")
     }
 
-    /// Whether nothing ends it but a signal.
-    pub(crate) fn runs_on(&self) -> bool {
-        self.flag("hang") || self.template.get("daemon").and_then(Value::as_bool).unwrap_or_default()
-    }
-
     /// Starts the pod: running and ready, or still pending where its rule says so.
     pub(crate) fn start(&mut self, rule: Value, serial: usize, now: Timestamp) {
         self.rule = rule;

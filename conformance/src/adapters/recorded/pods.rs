@@ -6,15 +6,14 @@ use super::compare::first_difference;
 
 const OWN_VOLUMES: [&str; 5] = ["var-run-argo", "tmp-dir-argo", "input-artifacts", "argo-staging", "var-run-argo-secrets"];
 /// Fields that the API server or the controller's settings fill in.
-const NOT_LOOKED_AT: [&str; 8] = [
+const NOT_LOOKED_AT: [&str; 7] = [
     "containers",
     "initContainers",
     "volumes",
     "restartPolicy",
     "serviceAccount",
     "terminationGracePeriodSeconds",
-    "dnsPolicy",
-    "securityContext",
+    "activeDeadlineSeconds",
 ];
 
 /// What differs first.
@@ -46,7 +45,7 @@ fn seen(name: Value, labels: Value, annotations: Value, spec: &Value) -> Value {
     let volumes = spec.get("volumes").and_then(Value::as_array).into_iter().flatten().filter(|v| !own_volume(v)).cloned().collect();
     out.insert("volumes".to_owned(), Value::Array(volumes));
     for (key, value) in spec.as_object().into_iter().flatten() {
-        if !NOT_LOOKED_AT.contains(&key.as_str()) && key != "activeDeadlineSeconds" {
+        if !NOT_LOOKED_AT.contains(&key.as_str()) {
             out.insert(format!("spec.{key}"), value.clone());
         }
     }
@@ -63,7 +62,7 @@ fn own_volume(volume: &Value) -> bool {
 fn container(container: &Value) -> Value {
     let name = container.get("name").cloned().unwrap_or_default();
     let mut out = Map::new();
-    let own = name == "wait" || name == "init";
+    let own = name == "wait" || name == "init" || container.get("image").and_then(Value::as_str) == Some("EXECUTOR_IMAGE");
     out.insert("name".to_owned(), name);
     if own {
         return Value::Object(out);

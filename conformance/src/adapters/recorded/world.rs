@@ -333,14 +333,16 @@ impl World {
         serde_json::from_value(running.object.clone()).map_err(|e| e.to_string())
     }
 
-    /// Takes over an edited object: pods named in `deleted` are gone, the engine loads afresh and is told of all that is there.
-    pub(super) fn replace(&mut self, name: &str, workflow: &Workflow, deleted: &[String]) -> Played {
+    /// Takes over an edited object: the pods named and the task results of the nodes are gone, the engine loads afresh and is told of all that is there.
+    pub(super) fn replace(&mut self, name: &str, workflow: &Workflow, deleted: &[String], nodes: &[String]) -> Played {
         let running = self.runs.get_mut(name).ok_or_else(|| format!("no workflow {name}"))?;
         running.object = serde_json::to_value(workflow).map_err(|e| e.to_string())?;
         let gone: Vec<String> = running.pods.iter().filter(|(_, pod)| deleted.contains(&pod.seen.name)).map(|(id, _)| id.clone()).collect();
         for id in gone {
             running.pods.remove(&id);
-            running.results.remove(&id);
+        }
+        for id in nodes {
+            running.results.remove(id);
         }
         self.reload(name)
     }
