@@ -116,10 +116,13 @@ fn nodes(by_id: &Map<String, Value>) -> Value {
 pub(super) fn first_difference(path: &str, expected: &Value, got: &Value) -> Option<String> {
     match (expected, got) {
         (Value::Object(a), Value::Object(b)) => {
-            let missing =
-                a.iter().find(|(k, v)| !b.contains_key(*k) && !is_empty(v)).map(|(k, v)| format!("{path}/{k}: missing, expected {v}"));
-            let extra =
-                || b.iter().find(|(k, v)| !a.contains_key(*k) && !is_empty(v)).map(|(k, v)| format!("{path}/{k}: not expected: {v}"));
+            let missing = a
+                .iter()
+                .find(|(k, v)| !b.contains_key(*k) && !is_empty(v))
+                .map(|(k, v)| format!("{path}/{k}: missing, expected {}", short(v)));
+            let extra = || {
+                b.iter().find(|(k, v)| !a.contains_key(*k) && !is_empty(v)).map(|(k, v)| format!("{path}/{k}: not expected: {}", short(v)))
+            };
             // Nodes first: what else differs follows from them.
             let mut both: Vec<(&String, &Value, &Value)> = a.iter().filter_map(|(k, v)| Some((k, v, b.get(k)?))).collect();
             both.sort_by_key(|(k, _, _)| RANK.iter().position(|r| r == k).unwrap_or(RANK.len()));
@@ -130,7 +133,15 @@ pub(super) fn first_difference(path: &str, expected: &Value, got: &Value) -> Opt
         }
         (Value::String(a), Value::String(b)) if same(a, b) => None,
         (a, b) if a == b || (is_empty(a) && is_empty(b)) => None,
-        (a, b) => Some(format!("{path}: {b}, expected {a}")),
+        (a, b) => Some(format!("{path}: {}, expected {}", short(b), short(a))),
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(120) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
     }
 }
 

@@ -35,12 +35,12 @@ pub(super) fn run(_file: &str, case: &Value, _ctx: &Ctx) -> Outcome {
 fn check(case: &Value, mode: Mode) -> Result<(), String> {
     let mut world = World::new(case, mode)?;
     let played = world.play(case);
-    let strayed = world.strayed().map(|s| format!(" ({s})")).unwrap_or_default();
+    let strayed = world.strayed().map(|s| format!("{s}; in the end ")).unwrap_or_default();
     let subject = world.object(world.subject()).ok_or("no workflow in the manifests")?;
     let expected = case.get("final").cloned().unwrap_or_default();
     if let Some(difference) = compare::difference(&expected, subject, case.get("unordered")) {
         let stopped = played.err().map(|m| format!(" [{m}]")).unwrap_or_default();
-        return Err(format!("{difference}{strayed}{stopped}"));
+        return Err(format!("{strayed}{difference}{stopped}"));
     }
     played?;
     for (name, expected) in case.get("others").and_then(Value::as_object).into_iter().flatten() {
