@@ -7,6 +7,7 @@ mod examples;
 mod lang;
 mod lang_govaluate;
 mod node_ids;
+mod recorded;
 mod rollouts;
 
 /// The adapter of a file (`folder/file`), if there is one.
@@ -14,6 +15,7 @@ mod rollouts;
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
