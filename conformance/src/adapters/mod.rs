@@ -7,12 +7,14 @@ mod examples;
 mod lang;
 mod node_ids;
 mod rollouts;
+mod validate;
 
 /// The adapter of a file (`folder/file`), if there is one.
 #[must_use]
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/validate" => Some(validate::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
