@@ -9,6 +9,7 @@ mod lang_govaluate;
 mod node_ids;
 mod recorded;
 mod rollouts;
+mod validate;
 
 /// The adapter of a file (`folder/file`), if there is one.
 #[must_use]
@@ -16,6 +17,7 @@ pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
         "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
+        "workflows/validate" => Some(validate::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
