@@ -5,6 +5,7 @@ use crate::Adapter;
 mod core;
 mod examples;
 mod lang;
+mod lang_cron;
 mod lang_govaluate;
 mod node_ids;
 mod recorded;
@@ -23,7 +24,11 @@ pub fn find(file: &str) -> Option<Adapter> {
         "core/jsonpatch" => Some(core::jsonpatch),
         "core/strategic" => Some(core::strategic),
         "lang/expr" => Some(lang::expr),
+        "lang/cron" => Some(lang_cron::cron),
+        "events/golden_cron" => Some(lang_cron::golden_cron),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
+        "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
+        "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
         "examples/round_trip" => Some(examples::round_trip),
         _ => None,
     }
