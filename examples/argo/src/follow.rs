@@ -199,7 +199,8 @@ struct Progress {
 impl Progress {
     /// A line for the workflow and each node whose phase or message is new: `name  phase  message`.
     fn news(&mut self, workflow: &Workflow) -> Vec<String> {
-        let mut nodes: Vec<&NodeStatus> = workflow.status.nodes.values().filter(|n| n.type_ != "StepGroup" && n.name != workflow.metadata.name).collect();
+        let mut nodes: Vec<&NodeStatus> =
+            workflow.status.nodes.values().filter(|n| n.type_ != "StepGroup" && n.name != workflow.metadata.name).collect();
         nodes.sort_by_key(|n| (n.finished_at.is_none(), n.finished_at, n.started_at));
         let mut lines = Vec::new();
         let mut tell = |name: &str, phase: &str, message: &str| {
