@@ -1,4 +1,4 @@
-//! `argo-conformance report [--all] [--json] [--failures] [FILTER…]`: how much of the conformance data passes.
+//! `argo-conformance report [--all] [--json] [--failures] [--known] [FILTER…]`: how much of the conformance data passes.
 
 use std::process::ExitCode;
 
@@ -26,13 +26,16 @@ enum Command {
         /// Also print what failed, a line each.
         #[arg(long)]
         failures: bool,
+        /// Print what fails in the form of known.toml, keeping the reasons that stand there.
+        #[arg(long, conflicts_with_all = ["json", "failures"])]
+        known: bool,
         /// Only cases whose name `folder/file/id` contains one of these.
         filters: Vec<String>,
     },
 }
 
 fn main() -> ExitCode {
-    let Command::Report { all, json, failures, filters } = Cli::parse().command;
+    let Command::Report { all, json, failures, known: as_known, filters } = Cli::parse().command;
     let files = match cases::load(&cases::roots()) {
         Ok(files) => files,
         Err(error) => {
@@ -41,7 +44,7 @@ fn main() -> ExitCode {
         }
     };
     let known = match Known::load() {
-        Ok(known) => (!all).then_some(known),
+        Ok(known) => known,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(2);
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let mut reports = Vec::new();
     for file in &files {
-        let one = report::run_file(file, &filters, known.as_ref());
+        let one = report::run_file(file, &filters, (!all && !as_known).then_some(&known));
         if one.cases == 0 {
             continue;
         }
@@ -66,7 +69,9 @@ fn main() -> ExitCode {
         }
         reports.push(one);
     }
-    if !json {
+    if as_known {
+        print!("{}", report::known_toml(&reports, &known));
+    } else if !json {
         print!("{}", report::table(&reports));
     }
     ExitCode::SUCCESS

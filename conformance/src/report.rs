@@ -1,5 +1,6 @@
 //! Running files of cases and counting.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -93,6 +94,29 @@ pub fn run_file(file: &CaseFile, filters: &[String], known: Option<&Known>) -> F
         }
     }
     report
+}
+
+/// What fails as groups of `known.toml`: a case keeps the reason it has there, the others get a place-holder to be replaced by hand.
+#[must_use]
+pub fn known_toml(reports: &[FileReport], known: &Known) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    for report in reports {
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for failure in &report.failures {
+            let reason = known.reason(&format!("{}/{}", report.file, failure.id)).unwrap_or("does not pass yet");
+            groups.entry(reason).or_default().push(&failure.id);
+        }
+        for (reason, ids) in groups {
+            let text = |s: &str| toml::Value::from(s).to_string();
+            let _ = writeln!(out, "[[known]]\nfile = {}\nreason = {}\nids = [", text(&report.file), text(reason));
+            for id in ids {
+                let _ = writeln!(out, "    {},", text(id));
+            }
+            out.push_str("]\n\n");
+        }
+    }
+    out
 }
 
 /// The table for people.

@@ -1,5 +1,13 @@
 //! The pods of leaf nodes: how they are built, what is seen of them, and what their end means.
 
+mod artifacts;
+mod build;
+mod check;
+mod mounts;
+mod outcome;
+mod scope;
+mod seen;
+
 use std::collections::BTreeMap;
 
 use argo_core::meta::Time;
@@ -25,6 +33,8 @@ pub struct PodOptions {
     pub executor: Option<Value>,
     /// Instance id of the controller; becomes a label where it is not empty.
     pub instance_id: String,
+    /// How much the executor logs: `debug`, `info`, `warn` or `error`.
+    pub executor_log_level: String,
 }
 
 impl Default for PodOptions {
@@ -37,6 +47,7 @@ impl Default for PodOptions {
             main_container: None,
             executor: None,
             instance_id: String::new(),
+            executor_log_level: "warn".to_owned(),
         }
     }
 }
@@ -85,26 +96,27 @@ pub enum PodError {
     Template(String),
 }
 
-/// Makes a complete pod.
+/// Makes a complete pod, laid out as upstream's: `init`, `wait`, the main containers and sidecars, all but `init` and `wait` behind the emissary.
 ///
 /// # Errors
 /// When the template asks for something that cannot be.
 pub fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Value, PodError> {
-    let _ = (request, options);
-    Err(PodError::Template("pods are being built".to_owned()))
+    build::build(request, options)
 }
 
 /// What the engine wants to know of a pod; none when it is not a workflow's.
+///
+/// A pod that cannot be scheduled has the condition's words as its `reason` and `message`, where the pod has none of its own.
 #[must_use]
 pub fn seen(pod: &Value) -> Option<PodSeen> {
-    let _ = pod;
-    None
+    seen::seen(pod)
 }
 
 /// What a pod's state means for its node, as upstream's `assessNodeStatus` has it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Error`.
+    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Error`. A daemon that runs and is not ready yet is `Pending`; once it
+    /// was ready, a later `Pending` says nothing new.
     pub phase: String,
     /// Why.
     pub message: String,
@@ -134,6 +146,5 @@ pub struct ContainerOutcome {
 /// Judges a pod by the template it was made from.
 #[must_use]
 pub fn outcome(pod: &PodSeen, template: &Template) -> Outcome {
-    let _ = (pod, template);
-    Outcome::default()
+    outcome::outcome(pod, template)
 }

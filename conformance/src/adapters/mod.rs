@@ -5,7 +5,9 @@ use crate::Adapter;
 mod core;
 mod examples;
 mod lang;
+mod lang_govaluate;
 mod node_ids;
+mod recorded;
 mod rollouts;
 
 /// The adapter of a file (`folder/file`), if there is one.
@@ -13,12 +15,13 @@ mod rollouts;
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
         "core/strategic" => Some(core::strategic),
         "lang/expr" => Some(lang::expr),
-        "lang/govaluate" => Some(lang::govaluate),
+        "lang/govaluate" => Some(lang_govaluate::govaluate),
         "examples/round_trip" => Some(examples::round_trip),
         _ => None,
     }
