@@ -53,6 +53,9 @@ pub struct RunArgs {
     /// Keep state in this folder [default: in memory].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// What an image stands for here: `NAME=PROGRAM` or `NAME=FOLDER` with a root file system.
+    #[arg(long = "image", value_name = "NAME=PROGRAM")]
+    images: Vec<String>,
     /// Let unknown fields be.
     #[arg(long = "no-strict")]
     lenient: bool,
@@ -81,7 +84,7 @@ pub async fn run(args: &RunArgs, namespace: Option<&str>) -> Outcome {
     }
     lint::refuse_invalid(&manifests, &Known::of(&manifests))?;
 
-    let embedded = Embedded::start(&Options { data: args.data.clone(), port: None }).await?;
+    let embedded = Embedded::start(&Options { data: args.data.clone(), port: None, images: args.images.clone() }).await?;
     let session = Session { client: embedded.client(), namespace: namespace.unwrap_or("default").to_owned(), look: Look::of_stdout() };
     let done = run_all(args, &session, &manifests, &wanted).await;
     let ended = embedded.shutdown().await;

@@ -21,6 +21,9 @@ pub struct UpArgs {
     /// Port [default: a free one].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// What an image stands for here: `NAME=PROGRAM` or `NAME=FOLDER` with a root file system.
+    #[arg(long = "image", value_name = "NAME=PROGRAM")]
+    images: Vec<String>,
     /// Where to write the kubeconfig [default: where `argo` looks for it].
     #[arg(long, value_name = "FILE")]
     write_kubeconfig: Option<PathBuf>,
@@ -28,7 +31,7 @@ pub struct UpArgs {
 
 /// Runs the command.
 pub async fn run(args: &UpArgs) -> Outcome {
-    let embedded = Embedded::start(&Options { data: args.data.clone(), port: args.port }).await?;
+    let embedded = Embedded::start(&Options { data: args.data.clone(), port: args.port, images: args.images.clone() }).await?;
     let well_known = args.write_kubeconfig.is_none();
     let path = args.write_kubeconfig.clone().unwrap_or_else(well_known_kubeconfig);
     embedded.write_kubeconfig(&path)?;
