@@ -54,6 +54,22 @@ impl Default for PodOptions {
     }
 }
 
+impl PodOptions {
+    /// What is known of an image: by the whole name, else by the name without default registry, tag and digest, so that `alpine` stands for every version.
+    #[must_use]
+    pub fn image(&self, name: &str) -> Option<&ImageConfig> {
+        self.images.get(name).or_else(|| {
+            let name = name.split('@').next().unwrap_or_default();
+            let name = match name.rsplit_once(':') {
+                Some((repository, tag)) if !tag.contains('/') => repository,
+                _ => name,
+            };
+            let name = name.strip_prefix("docker.io/").unwrap_or(name);
+            self.images.get(name.strip_prefix("library/").unwrap_or(name))
+        })
+    }
+}
+
 /// What an image runs when a container names no command.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
