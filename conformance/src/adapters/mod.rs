@@ -17,6 +17,8 @@ pub fn find(file: &str) -> Option<Adapter> {
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
         "core/strategic" => Some(core::strategic),
+        "core/selector" => Some(core::selector),
+        "core/scalar" => Some(core::scalar),
         "lang/expr" => Some(lang::expr),
         "lang/govaluate" => Some(lang::govaluate),
         "examples/round_trip" => Some(examples::round_trip),
