@@ -23,6 +23,8 @@ pub fn find(file: &str) -> Option<Adapter> {
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
         "core/strategic" => Some(core::strategic),
+        "core/selector" => Some(core::selector),
+        "core/scalar" => Some(core::scalar),
         "lang/expr" => Some(lang::expr),
         "lang/cron" => Some(lang_cron::cron),
         "events/golden_cron" => Some(lang_cron::golden_cron),
