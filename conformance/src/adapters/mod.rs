@@ -2,8 +2,10 @@
 
 use crate::Adapter;
 
+mod controller_traces;
 mod core;
 mod examples;
+mod go;
 mod lang;
 mod node_ids;
 mod recorded;
@@ -14,6 +16,7 @@ mod rollouts;
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/controller_traces" => Some(controller_traces::run),
         "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
