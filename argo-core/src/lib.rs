@@ -4,11 +4,19 @@
 mod macros;
 pub mod omit;
 
+pub mod describe;
+pub mod duration;
+pub mod go;
 pub mod ids;
+pub mod k8s;
 pub mod meta;
+pub mod object;
 pub mod patch;
 pub mod plan;
 pub mod rollouts;
+pub mod selector;
+pub mod strict;
+pub mod validation;
 pub mod workflows;
 pub mod yaml;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 api_struct! {
     /// Standard object metadata.
-    pub struct ObjectMeta {
+    pub struct ObjectMeta as "ObjectMeta" {
         /// Name, unique within the namespace and kind.
         pub name: String,
         /// Prefix from which the server makes a unique name when `name` is empty.
@@ -31,11 +31,11 @@ api_struct! {
         /// Seconds of grace that a deletion allows.
         pub deletion_grace_period_seconds: Option<i64>,
         /// Objects this one depends on; it is collected when all are gone.
-        pub owner_references: Vec<OwnerReference>,
+        pub owner_references: Vec<OwnerReference> => "@uid",
         /// Keys that must be removed before the object goes.
-        pub finalizers: Vec<String>,
+        pub finalizers: Vec<String> => "@",
         /// Which manager owns which fields.
-        pub managed_fields: Vec<Value>,
+        pub managed_fields: Vec<Value> => "[]ManagedFieldsEntry",
     }
 }
 
@@ -139,8 +139,26 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        text.parse().map(Self).map_err(|e| de::Error::custom(format!("{text:?} is not an RFC 3339 time: {e}")))
+        parse_time(&text).map_err(de::Error::custom)
     }
+}
+
+/// A text that is no RFC 3339 time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not an RFC 3339 time such as 2006-01-02T15:04:05Z: {message}")]
+pub struct TimeError {
+    /// The text.
+    pub text: String,
+    /// Why.
+    pub message: String,
+}
+
+/// Reads an RFC 3339 time.
+///
+/// # Errors
+/// When the text is none.
+pub fn parse_time(text: &str) -> Result<Time, TimeError> {
+    text.parse().map(Time).map_err(|e: jiff::Error| TimeError { text: text.to_owned(), message: e.to_string() })
 }
 
 /// A number or a text, such as a port, a percentage or a value still to be substituted.

@@ -22,11 +22,14 @@
 
 pub mod depends;
 pub mod expr;
+pub mod go;
+mod methods;
 pub mod sequence;
 pub mod span;
+pub mod sprig;
 pub mod tags;
 mod value;
 pub mod when;
 
 pub use span::{ParseError, Span};
-pub use value::{Env, Value};
+pub use value::{Env, Function, Object, Value};

@@ -14,8 +14,11 @@
 //! assert_eq!(template.render(&scope, Policy::KeepUnknown).unwrap(), "hello {{world}}, 2");
 //! ```
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::expr::{Program, RunError};
 use crate::{Env, ParseError, Span, Value};
@@ -87,6 +90,14 @@ pub trait Scope {
     fn root(&self, name: &str) -> Option<Value> {
         self.lookup(name)
     }
+    /// The time for expressions (`now()`, `sprig.now()`); none makes these an error.
+    fn now(&self) -> Option<Timestamp> {
+        None
+    }
+    /// Fills the buffer with random bytes for expressions (`sprig.uuidv4()`); false makes these an error.
+    fn random(&self, _buffer: &mut [u8]) -> bool {
+        false
+    }
 }
 
 impl<F: Fn(&str) -> Option<Value>> Scope for F {
@@ -126,11 +137,28 @@ pub fn nest(entries: &[(&str, &Value)]) -> Value {
     Value::Map(Arc::new(leaves))
 }
 
-struct Names<'a>(&'a dyn Scope);
+/// The scope as an expression sees it; what was looked up is kept for the rest of the rendering.
+struct Names<'a> {
+    scope: &'a dyn Scope,
+    found: RefCell<BTreeMap<String, Option<Value>>>,
+}
 
 impl Env for Names<'_> {
     fn get(&self, name: &str) -> Option<Value> {
-        self.0.root(name)
+        if let Some(found) = self.found.borrow().get(name) {
+            return found.clone();
+        }
+        let value = self.scope.root(name);
+        self.found.borrow_mut().insert(name.to_owned(), value.clone());
+        value
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        self.scope.now()
+    }
+
+    fn random(&self, buffer: &mut [u8]) -> bool {
+        self.scope.random(buffer)
     }
 }
 
@@ -186,6 +214,7 @@ impl Template {
     /// As the policy says, for names that have no value, and for expressions that fail.
     pub fn render(&self, scope: &dyn Scope, policy: Policy) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len());
+        let names = Names { scope, found: RefCell::default() };
         for piece in self.pieces.iter() {
             match piece {
                 Piece::Text(text) => out.push_str(text),
@@ -200,7 +229,7 @@ impl Template {
                         _ => out.push_str(tag),
                     },
                 },
-                Piece::Expression(program, tag) => match program.run(&Names(scope)) {
+                Piece::Expression(program, tag) => match program.evaluate(&names) {
                     Ok(Value::Nil) if policy == Policy::KeepUnknown => out.push_str(tag),
                     Ok(Value::Nil) => {
                         return Err(RenderError::Run { expression: program.source().to_owned(), message: "it has no value".to_owned() });
@@ -235,7 +264,7 @@ fn stays(program: &Program, scope: &dyn Scope, error: &RunError, policy: Policy)
 fn push(out: &mut String, value: &Value) {
     match value {
         Value::String(text) => out.push_str(text),
-        other => out.push_str(&other.to_json().to_string()),
+        other => out.push_str(&other.to_json_text().unwrap_or_else(|_| other.to_string())),
     }
 }
 

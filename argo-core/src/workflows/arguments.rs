@@ -4,9 +4,9 @@ api_struct! {
     /// Arguments.
     pub struct Arguments {
         /// `artifacts`.
-        pub artifacts: Vec<Artifact>,
+        pub artifacts: Vec<Artifact> => "@name",
         /// `parameters`.
-        pub parameters: Vec<Parameter>,
+        pub parameters: Vec<Parameter> => "@name",
     }
 }
 
@@ -14,9 +14,9 @@ api_struct! {
     /// Inputs.
     pub struct Inputs {
         /// `artifacts`.
-        pub artifacts: Vec<Artifact>,
+        pub artifacts: Vec<Artifact> => "@name",
         /// `parameters`.
-        pub parameters: Vec<Parameter>,
+        pub parameters: Vec<Parameter> => "@name",
     }
 }
 
@@ -24,11 +24,11 @@ api_struct! {
     /// Outputs.
     pub struct Outputs {
         /// `artifacts`.
-        pub artifacts: Vec<Artifact>,
+        pub artifacts: Vec<Artifact> => "@name",
         /// `exitCode`.
         pub exit_code: Option<String>,
         /// `parameters`.
-        pub parameters: Vec<Parameter>,
+        pub parameters: Vec<Parameter> => "@name",
         /// `result`.
         pub result: Option<String>,
     }

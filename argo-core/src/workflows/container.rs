@@ -8,7 +8,7 @@ api_struct! {
         /// `retryStrategy`.
         pub retry_strategy: Option<ContainerSetRetryStrategy>,
         /// `volumeMounts`.
-        pub volume_mounts: Vec<Value>,
+        pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
     }
 }
 
@@ -32,35 +32,35 @@ api_struct! {
         /// `dependencies`.
         pub dependencies: Vec<String>,
         /// `env`.
-        pub env: Vec<EnvVar>,
+        pub env: Vec<EnvVar> => "@name",
         /// `envFrom`.
-        pub env_from: Vec<Value>,
+        pub env_from: Vec<Value> => "[]EnvFromSource",
         /// `image`.
         pub image: String,
         /// `imagePullPolicy`.
         pub image_pull_policy: String,
         /// `lifecycle`.
-        pub lifecycle: Option<Value>,
+        pub lifecycle: Option<Value> => "*Lifecycle",
         /// `livenessProbe`.
-        pub liveness_probe: Option<Value>,
+        pub liveness_probe: Option<Value> => "*Probe",
         /// `name`.
         pub name: String,
         /// `ports`.
-        pub ports: Vec<Value>,
+        pub ports: Vec<Value> => "[]ContainerPort @containerPort",
         /// `readinessProbe`.
-        pub readiness_probe: Option<Value>,
+        pub readiness_probe: Option<Value> => "*Probe",
         /// `resizePolicy`.
-        pub resize_policy: Vec<Value>,
+        pub resize_policy: Vec<Value> => "[]ContainerResizePolicy",
         /// `resources`.
-        pub resources: Option<Value>,
+        pub resources: Option<Value> => "ResourceRequirements",
         /// `restartPolicy`.
         pub restart_policy: String,
         /// `restartPolicyRules`.
-        pub restart_policy_rules: Vec<Value>,
+        pub restart_policy_rules: Vec<Value> => "[]ContainerRestartRule",
         /// `securityContext`.
-        pub security_context: Option<Value>,
+        pub security_context: Option<Value> => "*SecurityContext",
         /// `startupProbe`.
-        pub startup_probe: Option<Value>,
+        pub startup_probe: Option<Value> => "*Probe",
         /// `stdin`.
         pub stdin: bool,
         /// `stdinOnce`.
@@ -72,9 +72,9 @@ api_struct! {
         /// `tty`.
         pub tty: bool,
         /// `volumeDevices`.
-        pub volume_devices: Vec<Value>,
+        pub volume_devices: Vec<Value> => "[]VolumeDevice @devicePath",
         /// `volumeMounts`.
-        pub volume_mounts: Vec<Value>,
+        pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
         /// `workingDir`.
         pub working_dir: String,
     }
@@ -88,37 +88,37 @@ api_struct! {
         /// `command`.
         pub command: Vec<String>,
         /// `env`.
-        pub env: Vec<EnvVar>,
+        pub env: Vec<EnvVar> => "@name",
         /// `envFrom`.
-        pub env_from: Vec<Value>,
+        pub env_from: Vec<Value> => "[]EnvFromSource",
         /// `image`.
         pub image: String,
         /// `imagePullPolicy`.
         pub image_pull_policy: String,
         /// `lifecycle`.
-        pub lifecycle: Option<Value>,
+        pub lifecycle: Option<Value> => "*Lifecycle",
         /// `livenessProbe`.
-        pub liveness_probe: Option<Value>,
+        pub liveness_probe: Option<Value> => "*Probe",
         /// `name`.
         pub name: String,
         /// `ports`.
-        pub ports: Vec<Value>,
+        pub ports: Vec<Value> => "[]ContainerPort @containerPort",
         /// `readinessProbe`.
-        pub readiness_probe: Option<Value>,
+        pub readiness_probe: Option<Value> => "*Probe",
         /// `resizePolicy`.
-        pub resize_policy: Vec<Value>,
+        pub resize_policy: Vec<Value> => "[]ContainerResizePolicy",
         /// `resources`.
-        pub resources: Option<Value>,
+        pub resources: Option<Value> => "ResourceRequirements",
         /// `restartPolicy`.
         pub restart_policy: String,
         /// `restartPolicyRules`.
-        pub restart_policy_rules: Vec<Value>,
+        pub restart_policy_rules: Vec<Value> => "[]ContainerRestartRule",
         /// `securityContext`.
-        pub security_context: Option<Value>,
+        pub security_context: Option<Value> => "*SecurityContext",
         /// `source`.
         pub source: String,
         /// `startupProbe`.
-        pub startup_probe: Option<Value>,
+        pub startup_probe: Option<Value> => "*Probe",
         /// `stdin`.
         pub stdin: bool,
         /// `stdinOnce`.
@@ -130,9 +130,9 @@ api_struct! {
         /// `tty`.
         pub tty: bool,
         /// `volumeDevices`.
-        pub volume_devices: Vec<Value>,
+        pub volume_devices: Vec<Value> => "[]VolumeDevice @devicePath",
         /// `volumeMounts`.
-        pub volume_mounts: Vec<Value>,
+        pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
         /// `workingDir`.
         pub working_dir: String,
     }
@@ -146,37 +146,37 @@ api_struct! {
         /// `command`.
         pub command: Vec<String>,
         /// `env`.
-        pub env: Vec<EnvVar>,
+        pub env: Vec<EnvVar> => "@name",
         /// `envFrom`.
-        pub env_from: Vec<Value>,
+        pub env_from: Vec<Value> => "[]EnvFromSource",
         /// `image`.
         pub image: String,
         /// `imagePullPolicy`.
         pub image_pull_policy: String,
         /// `lifecycle`.
-        pub lifecycle: Option<Value>,
+        pub lifecycle: Option<Value> => "*Lifecycle",
         /// `livenessProbe`.
-        pub liveness_probe: Option<Value>,
+        pub liveness_probe: Option<Value> => "*Probe",
         /// `mirrorVolumeMounts`.
         pub mirror_volume_mounts: bool,
         /// `name`.
         pub name: String,
         /// `ports`.
-        pub ports: Vec<Value>,
+        pub ports: Vec<Value> => "[]ContainerPort @containerPort",
         /// `readinessProbe`.
-        pub readiness_probe: Option<Value>,
+        pub readiness_probe: Option<Value> => "*Probe",
         /// `resizePolicy`.
-        pub resize_policy: Vec<Value>,
+        pub resize_policy: Vec<Value> => "[]ContainerResizePolicy",
         /// `resources`.
-        pub resources: Option<Value>,
+        pub resources: Option<Value> => "ResourceRequirements",
         /// `restartPolicy`.
         pub restart_policy: String,
         /// `restartPolicyRules`.
-        pub restart_policy_rules: Vec<Value>,
+        pub restart_policy_rules: Vec<Value> => "[]ContainerRestartRule",
         /// `securityContext`.
-        pub security_context: Option<Value>,
+        pub security_context: Option<Value> => "*SecurityContext",
         /// `startupProbe`.
-        pub startup_probe: Option<Value>,
+        pub startup_probe: Option<Value> => "*Probe",
         /// `stdin`.
         pub stdin: bool,
         /// `stdinOnce`.
@@ -188,9 +188,9 @@ api_struct! {
         /// `tty`.
         pub tty: bool,
         /// `volumeDevices`.
-        pub volume_devices: Vec<Value>,
+        pub volume_devices: Vec<Value> => "[]VolumeDevice @devicePath",
         /// `volumeMounts`.
-        pub volume_mounts: Vec<Value>,
+        pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
         /// `workingDir`.
         pub working_dir: String,
     }

@@ -62,7 +62,7 @@ api_struct! {
     /// CronWorkflowStatus.
     pub struct CronWorkflowStatus {
         /// `active`.
-        pub active: Vec<Value>,
+        pub active: Vec<Value> => "[]ObjectReference @uid",
         /// `conditions`.
         pub conditions: Vec<Condition>,
         /// `failed`.

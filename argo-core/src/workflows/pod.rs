@@ -4,7 +4,7 @@ use super::*;
 
 api_struct! {
     /// A container; everything beyond what is named here is kept in `extra`.
-    pub struct Container {
+    pub struct Container as "Container" {
         /// Name, unique in the pod.
         pub name: String,
         /// Image.
@@ -16,13 +16,13 @@ api_struct! {
         /// Working folder.
         pub working_dir: String,
         /// Environment.
-        pub env: Vec<EnvVar>,
+        pub env: Vec<EnvVar> => "@name",
         /// ConfigMaps and Secrets whose keys all become environment variables.
-        pub env_from: Vec<Value>,
+        pub env_from: Vec<Value> => "[]EnvFromSource",
         /// Mounts of the pod's volumes.
-        pub volume_mounts: Vec<Value>,
+        pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
         /// Requests and limits.
-        pub resources: Option<Value>,
+        pub resources: Option<Value> => "ResourceRequirements",
         /// When the image is pulled.
         pub image_pull_policy: String,
     }
@@ -30,12 +30,12 @@ api_struct! {
 
 api_struct! {
     /// One environment variable.
-    pub struct EnvVar {
+    pub struct EnvVar as "EnvVar" {
         /// Name.
         pub name: String,
         /// Value.
         pub value: String,
         /// Where the value comes from.
-        pub value_from: Option<Value>,
+        pub value_from: Option<Value> => "*EnvVarSource",
     }
 }

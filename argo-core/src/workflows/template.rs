@@ -6,7 +6,7 @@ api_struct! {
         /// `activeDeadlineSeconds`.
         pub active_deadline_seconds: Option<IntOrString>,
         /// `affinity`.
-        pub affinity: Option<Value>,
+        pub affinity: Option<Value> => "*Affinity",
         /// `annotations`.
         pub annotations: BTreeMap<String, String>,
         /// `archiveLocation`.
@@ -28,11 +28,11 @@ api_struct! {
         /// `failFast`.
         pub fail_fast: Option<bool>,
         /// `hostAliases`.
-        pub host_aliases: Vec<Value>,
+        pub host_aliases: Vec<Value> => "[]HostAlias @ip",
         /// `http`.
         pub http: Option<Http>,
         /// `initContainers`.
-        pub init_containers: Vec<UserContainer>,
+        pub init_containers: Vec<UserContainer> => "@name",
         /// `inputs`.
         pub inputs: Inputs,
         /// `memoize`.
@@ -54,7 +54,7 @@ api_struct! {
         /// `plugin`.
         pub plugin: Option<Value>,
         /// `podResources`.
-        pub pod_resources: Option<Value>,
+        pub pod_resources: Option<Value> => "*ResourceRequirements",
         /// `podSpecPatch`.
         pub pod_spec_patch: String,
         /// `priorityClassName`.
@@ -62,7 +62,7 @@ api_struct! {
         /// `resource`.
         pub resource: Option<ResourceTemplate>,
         /// `resourceClaims`.
-        pub resource_claims: Vec<Value>,
+        pub resource_claims: Vec<Value> => "[]PodResourceClaim",
         /// `retryStrategy`.
         pub retry_strategy: Option<RetryStrategy>,
         /// `schedulerName`.
@@ -70,11 +70,11 @@ api_struct! {
         /// `script`.
         pub script: Option<ScriptTemplate>,
         /// `securityContext`.
-        pub security_context: Option<Value>,
+        pub security_context: Option<Value> => "*PodSecurityContext",
         /// `serviceAccountName`.
         pub service_account_name: String,
         /// `sidecars`.
-        pub sidecars: Vec<UserContainer>,
+        pub sidecars: Vec<UserContainer> => "@name",
         /// `steps`.
         pub steps: Vec<Vec<WorkflowStep>>,
         /// `suspend`.
@@ -84,9 +84,9 @@ api_struct! {
         /// `timeout`.
         pub timeout: String,
         /// `tolerations`.
-        pub tolerations: Vec<Value>,
+        pub tolerations: Vec<Value> => "[]Toleration @key",
         /// `volumes`.
-        pub volumes: Vec<Value>,
+        pub volumes: Vec<Value> => "[]Volume @name",
     }
 }
 
@@ -98,7 +98,7 @@ api_struct! {
         /// `target`.
         pub target: String,
         /// `tasks`.
-        pub tasks: Vec<DagTask>,
+        pub tasks: Vec<DagTask> => "@name",
     }
 }
 

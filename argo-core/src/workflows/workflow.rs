@@ -36,7 +36,7 @@ api_struct! {
         /// `activeDeadlineSeconds`.
         pub active_deadline_seconds: Option<i64>,
         /// `affinity`.
-        pub affinity: Option<Value>,
+        pub affinity: Option<Value> => "*Affinity",
         /// `archiveLogs`.
         pub archive_logs: Option<bool>,
         /// `arguments`.
@@ -48,7 +48,7 @@ api_struct! {
         /// `automountServiceAccountToken`.
         pub automount_service_account_token: Option<bool>,
         /// `dnsConfig`.
-        pub dns_config: Option<Value>,
+        pub dns_config: Option<Value> => "*PodDNSConfig",
         /// `dnsPolicy`.
         pub dns_policy: String,
         /// `entrypoint`.
@@ -60,11 +60,11 @@ api_struct! {
         /// `hooks`.
         pub hooks: BTreeMap<String, LifecycleHook>,
         /// `hostAliases`.
-        pub host_aliases: Vec<Value>,
+        pub host_aliases: Vec<Value> => "[]HostAlias @ip",
         /// `hostNetwork`.
         pub host_network: Option<bool>,
         /// `imagePullSecrets`.
-        pub image_pull_secrets: Vec<LocalObjectReference>,
+        pub image_pull_secrets: Vec<LocalObjectReference> => "@name",
         /// `metrics`.
         pub metrics: Option<Metrics>,
         /// `nodeSelector`.
@@ -74,7 +74,7 @@ api_struct! {
         /// `parallelism`.
         pub parallelism: Option<i64>,
         /// `podDisruptionBudget`.
-        pub pod_disruption_budget: Option<Value>,
+        pub pod_disruption_budget: Option<Value> => "*PodDisruptionBudgetSpec",
         /// `podGC`.
         pub pod_gc as "podGC": Option<PodGc>,
         /// `podMetadata`.
@@ -82,19 +82,19 @@ api_struct! {
         /// `podPriorityClassName`.
         pub pod_priority_class_name: String,
         /// `podResources`.
-        pub pod_resources: Option<Value>,
+        pub pod_resources: Option<Value> => "*ResourceRequirements",
         /// `podSpecPatch`.
         pub pod_spec_patch: String,
         /// `priority`.
         pub priority: Option<i64>,
         /// `resourceClaims`.
-        pub resource_claims: Vec<Value>,
+        pub resource_claims: Vec<Value> => "[]PodResourceClaim",
         /// `retryStrategy`.
         pub retry_strategy: Option<RetryStrategy>,
         /// `schedulerName`.
         pub scheduler_name: String,
         /// `securityContext`.
-        pub security_context: Option<Value>,
+        pub security_context: Option<Value> => "*PodSecurityContext",
         /// `serviceAccountName`.
         pub service_account_name: String,
         /// `shutdown`.
@@ -106,17 +106,17 @@ api_struct! {
         /// `templateDefaults`.
         pub template_defaults: Option<Box<Template>>,
         /// `templates`.
-        pub templates: Vec<Template>,
+        pub templates: Vec<Template> => "@name",
         /// `tolerations`.
-        pub tolerations: Vec<Value>,
+        pub tolerations: Vec<Value> => "[]Toleration @key",
         /// `ttlStrategy`.
         pub ttl_strategy: Option<TtlStrategy>,
         /// `volumeClaimGC`.
         pub volume_claim_gc as "volumeClaimGC": Option<VolumeClaimGc>,
         /// `volumeClaimTemplates`.
-        pub volume_claim_templates: Vec<Value>,
+        pub volume_claim_templates: Vec<Value> => "[]PersistentVolumeClaim @name",
         /// `volumes`.
-        pub volumes: Vec<Value>,
+        pub volumes: Vec<Value> => "[]Volume @name",
         /// `workflowMetadata`.
         pub workflow_metadata: Option<WorkflowMetadata>,
         /// `workflowTemplateRef`.
@@ -148,7 +148,7 @@ api_struct! {
         /// `outputs`.
         pub outputs: Option<Outputs>,
         /// `persistentVolumeClaims`.
-        pub persistent_volume_claims: Vec<Value>,
+        pub persistent_volume_claims: Vec<Value> => "[]Volume",
         /// `phase`.
         pub phase: String,
         /// `progress`.

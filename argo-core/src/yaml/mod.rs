@@ -60,6 +60,19 @@ pub enum YamlError {
     Shape(String),
 }
 
+impl YamlError {
+    /// Line and column, both from 1, where the error has a place.
+    #[must_use]
+    pub fn place(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Syntax { line, column, .. } | Self::DuplicateKey { line, column, .. } | Self::Unsupported { line, column, .. } => {
+                Some((*line, *column))
+            }
+            Self::Shape(_) => None,
+        }
+    }
+}
+
 /// What is done about a key that stands twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Duplicates {
@@ -68,6 +81,8 @@ pub enum Duplicates {
     LastWins,
     /// It is an error, as strict readers have it.
     Refuse,
+    /// The last one wins, and all are listed in [`Document::duplicates`].
+    Collect,
 }
 
 /// One document of a stream.
@@ -76,6 +91,20 @@ pub struct Document {
     /// Its value.
     pub value: Value,
     places: BTreeMap<String, (usize, usize)>,
+    duplicates: Vec<Duplicate>,
+}
+
+/// A key that stands twice in one mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// JSON pointer of the value.
+    pub pointer: String,
+    /// The key.
+    pub key: String,
+    /// Line of the second one, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
 }
 
 impl Document {
@@ -83,6 +112,12 @@ impl Document {
     #[must_use]
     pub fn place(&self, pointer: &str) -> Option<(usize, usize)> {
         self.places.get(pointer).copied()
+    }
+
+    /// Keys that stand twice, where the reader was told to list them.
+    #[must_use]
+    pub fn duplicates(&self) -> &[Duplicate] {
+        &self.duplicates
     }
 }
 
@@ -105,6 +140,7 @@ pub fn parse(text: &str, duplicates: Duplicates) -> Result<Vec<Document>, YamlEr
         places: BTreeMap::new(),
         copies: 0,
         duplicates,
+        found: Vec::new(),
         pointer: String::new(),
     };
     let mut documents = Vec::new();
@@ -114,8 +150,9 @@ pub fn parse(text: &str, duplicates: Duplicates) -> Result<Vec<Document>, YamlEr
             other => {
                 let value = reader.value(other, span, 0)?;
                 let places = std::mem::take(&mut reader.places);
+                let duplicates = std::mem::take(&mut reader.found);
                 if !value.is_null() {
-                    documents.push(Document { value, places });
+                    documents.push(Document { value, places, duplicates });
                 }
                 reader.anchors.clear();
             }
@@ -139,6 +176,7 @@ struct Reader<'t> {
     places: BTreeMap<String, (usize, usize)>,
     copies: usize,
     duplicates: Duplicates,
+    found: Vec<Duplicate>,
     pointer: String,
 }
 
@@ -238,9 +276,13 @@ impl<'t> Reader<'t> {
                 }
                 continue;
             }
-            if self.duplicates == Duplicates::Refuse && map.contains_key(&key) {
+            if self.duplicates != Duplicates::LastWins && map.contains_key(&key) {
                 let (line, column) = place(&span);
-                return Err(YamlError::DuplicateKey { line, column, key });
+                if self.duplicates == Duplicates::Refuse {
+                    return Err(YamlError::DuplicateKey { line, column, key });
+                }
+                let pointer = format!("{}/{}", self.pointer, escape(&key));
+                self.found.push(Duplicate { pointer, key: key.clone(), line, column });
             }
             map.insert(key, value);
         }

@@ -313,7 +313,7 @@ impl<'w> Graph<'w> {
                 let attempts = retry.children.iter().filter_map(|id| self.node(id));
                 attempts
                     .filter(|child| self.group_of(child).is_some_and(|group| group.id == retry.id))
-                    .last()
+                    .next_back()
                     .is_some_and(|last| last.id != outer.id)
             }
             _ => false,

@@ -1,6 +1,9 @@
 //! The syntax tree of expressions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use regex::Regex;
 
 use crate::{Span, Value};
 
@@ -50,6 +53,8 @@ pub(super) enum Kind {
     Pointer(String),
     Unary(Unary, Box<Node>),
     Binary(Binary, Box<Node>, Box<Node>),
+    /// `x matches "pattern"`: the pattern compiled once, or why it is none.
+    Matches(Box<Node>, Result<Arc<Regex>, String>),
     Conditional(Box<Node>, Box<Node>, Box<Node>),
     /// `a.b`, `a[b]`; with `?.` nothing is looked up in nil.
     Member {
@@ -75,7 +80,7 @@ pub(super) fn names(node: &Node, out: &mut BTreeSet<String>) {
     let mut each = |list: &[&Node]| list.iter().for_each(|n| names(n, out));
     match &node.kind {
         Kind::Literal(_) | Kind::Name(_) | Kind::Pointer(_) => {}
-        Kind::Unary(_, a) | Kind::Chain(a) => each(&[a]),
+        Kind::Unary(_, a) | Kind::Chain(a) | Kind::Matches(a, _) => each(&[a]),
         Kind::Binary(_, a, b) | Kind::Let(_, a, b) => each(&[a, b]),
         Kind::Conditional(a, b, c) => each(&[a, b, c]),
         Kind::Member { of, property, .. } => each(&[of, property]),

@@ -1,35 +1,28 @@
 //! The functions of the language, and those that Argo adds.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::RunError;
 use super::ast::Node;
 use super::eval::{Element, Run, Scope};
+use super::{RunError, dates, functions};
+use crate::go::{json, text as go_text};
+use crate::sprig::args::{go_truncate, parse_float};
+use crate::sprig::encode::{base64, unbase64};
 use crate::{Span, Value};
 
 /// Largest text or list that a function makes.
 const MOST_SIZE: usize = 10_000_000;
 
 pub(super) fn call(scope: Scope<'_>, name: &str, arguments: &[Node], span: Span) -> Run {
-    if let Some(result) = predicate(scope, name, arguments, span) {
-        return result;
+    if functions::takes_predicate(name, arguments.len()) {
+        return over_elements(scope, name, arguments, span);
     }
     let values = arguments.iter().map(|a| scope.eval(a)).collect::<Result<Vec<_>, _>>()?;
     let fail = |message: String| RunError::new(message, span);
-    plain(name, &values)
+    dates::call(scope.env(), name, &values)
+        .or_else(|| plain(name, &values))
         .ok_or_else(|| RunError { message: format!("unknown name {name}"), span, unknown: Some(name.to_owned()) })?
         .map_err(fail)
-}
-
-/// Functions whose second argument is evaluated for each element.
-fn predicate(scope: Scope<'_>, name: &str, arguments: &[Node], span: Span) -> Option<Run> {
-    const NAMES: [&str; 13] =
-        ["all", "any", "none", "one", "filter", "map", "find", "findIndex", "findLast", "findLastIndex", "count", "reduce", "sum"];
-    if !NAMES.contains(&name) || (name == "sum" || name == "count") && arguments.len() == 1 {
-        return None;
-    }
-    Some(over_elements(scope, name, arguments, span))
 }
 
 fn over_elements(scope: Scope<'_>, name: &str, arguments: &[Node], span: Span) -> Run {
@@ -98,6 +91,29 @@ fn over_elements(scope: Scope<'_>, name: &str, arguments: &[Node], span: Span) -
             let values =
                 list.iter().enumerate().map(|(i, v)| scope.with(&element(i, v, Value::Nil)).eval(body)).collect::<Result<Vec<_>, _>>()?;
             sum(&values).map_err(|m| RunError::new(m, span))
+        }
+        "groupBy" => {
+            let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+            for (i, v) in list.iter().enumerate() {
+                let key = scope.with(&element(i, v, Value::Nil)).eval(body)?;
+                if matches!(key, Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Function(_)) {
+                    return Err(RunError::new(format!("hash of unhashable type: {}", key.kind()), span));
+                }
+                match groups.iter_mut().find(|(k, _)| same_key(k, &key)) {
+                    Some((_, group)) => group.push(v.clone()),
+                    None => groups.push((key, vec![v.clone()])),
+                }
+            }
+            Ok(Value::Pairs(groups.into_iter().map(|(k, group)| (k, Value::from(group))).collect()))
+        }
+        "sortBy" => {
+            let mut keyed = Vec::with_capacity(list.len());
+            for (i, v) in list.iter().enumerate() {
+                keyed.push((scope.with(&element(i, v, Value::Nil)).eval(body)?, v.clone()));
+            }
+            let descending = order(rest.first().map(|n| scope.eval(n)).transpose()?.as_ref()).map_err(|m| RunError::new(m, span))?;
+            sort(&mut keyed, |(key, _)| key, descending).map_err(|m| RunError::new(m, span))?;
+            Ok(keyed.into_iter().map(|(_, v)| v).collect::<Vec<_>>().into())
         }
         _ => {
             let mut items = list.iter().enumerate();
@@ -186,8 +202,8 @@ fn strings(name: &str, values: &[Value]) -> Option<Done> {
                     }
                 }
             }
-            "upper" => Value::from(arg(0)?.to_uppercase()),
-            "lower" => Value::from(arg(0)?.to_lowercase()),
+            "upper" => Value::from(go_text::upper(&arg(0)?)),
+            "lower" => Value::from(go_text::lower(&arg(0)?)),
             "hasPrefix" => Value::Bool(arg(0)?.starts_with(arg(1)?.as_ref())),
             "hasSuffix" => Value::Bool(arg(0)?.ends_with(arg(1)?.as_ref())),
             "indexOf" => position(arg(0)?.find(arg(1)?.as_ref())),
@@ -208,7 +224,7 @@ fn strings(name: &str, values: &[Value]) -> Option<Done> {
             "repeat" => {
                 let (s, n) = (arg(0)?, whole(values, 1, name)?);
                 let n = usize::try_from(n).map_err(|_| "invalid argument for repeat (expected positive integer)".to_owned())?;
-                if s.len().saturating_mul(n) > MOST_SIZE {
+                if n > 1_000_000 || s.len().saturating_mul(n) > MOST_SIZE {
                     return Err("memory budget exceeded".to_owned());
                 }
                 Value::from(s.repeat(n))
@@ -222,18 +238,19 @@ fn strings(name: &str, values: &[Value]) -> Option<Done> {
                     .collect::<Result<Vec<_>, _>>()?;
                 Value::from(parts.join(&glue))
             }
-            "toJSON" => Value::from(indented(&values.first().ok_or("not enough arguments to call toJSON")?.to_json())),
-            "toJson" => Value::from(values.first().ok_or("not enough arguments to call toJson")?.to_json().to_string()),
-            "fromJSON" => serde_json::from_str::<serde_json::Value>(&arg(0)?).map(from_json).map_err(|e| e.to_string())?,
-            "toBase64" => Value::from(base64_encode(arg(0)?.as_bytes())),
+            "toJSON" => Value::from(json::encode_indented(values.first().ok_or("not enough arguments to call toJSON")?, "  ", true)?),
+            "toJson" => Value::from(json::encode(values.first().ok_or("not enough arguments to call toJson")?, true)?),
+            "fromJSON" => json::decode(&arg(0)?)?,
+            "jsonpath" => super::jsonpath::find(&arg(0)?, &arg(1)?)?,
+            "toBase64" => Value::from(base64(arg(0)?.as_bytes())),
             "fromBase64" => {
-                let bytes = base64_decode(&arg(0)?).ok_or("illegal base64 data")?;
+                let bytes = unbase64(&arg(0)?)?;
                 Value::from(String::from_utf8_lossy(&bytes).into_owned())
             }
             _ => return Err(String::new()),
         })
     };
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 21] = [
         "trim",
         "trimPrefix",
         "trimSuffix",
@@ -253,27 +270,10 @@ fn strings(name: &str, values: &[Value]) -> Option<Done> {
         "fromJSON",
         "toBase64",
         "fromBase64",
+        "jsonpath",
         "",
     ];
     (!name.is_empty() && NAMES.contains(&name)).then(done)
-}
-
-/// Numbers from JSON are floats, as Go decodes them.
-#[allow(clippy::cast_precision_loss)]
-fn from_json(value: serde_json::Value) -> Value {
-    fn floats(value: Value) -> Value {
-        match value {
-            Value::Int(n) => Value::Float(n as f64),
-            Value::List(list) => Value::List(list.iter().cloned().map(floats).collect()),
-            Value::Map(map) => Value::Map(Arc::new(map.iter().map(|(k, v)| (k.clone(), floats(v.clone()))).collect())),
-            other => other,
-        }
-    }
-    floats(Value::from(value))
-}
-
-fn indented(value: &serde_json::Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
 fn position(at: Option<usize>) -> Value {
@@ -319,12 +319,14 @@ fn numbers(name: &str, values: &[Value]) -> Option<Done> {
     Some(match name {
         "int" | "asInt" => match first {
             Some(Value::Int(n)) => Ok(Value::Int(*n)),
-            Some(Value::Float(n)) => Ok(Value::Int(*n as i64)),
+            Some(Value::Float(n)) => Ok(Value::Int(go_truncate(*n))),
+            Some(Value::Duration(n)) => Ok(Value::Int(*n)),
+            Some(Value::Object(o)) if o.number().is_some() => Ok(Value::Int(o.number().unwrap_or(0))),
             Some(Value::String(s)) => s.parse().map(Value::Int).map_err(|_| format!("invalid operation: int({s})")),
             other => Err(format!("invalid operation: int({})", other.map_or("nothing", Value::kind))),
         },
         "float" | "asFloat" => match first {
-            Some(Value::String(s)) => s.parse().map(Value::Float).map_err(|_| format!("invalid operation: float({s})")),
+            Some(Value::String(s)) => read_float(s).map(Value::Float).ok_or_else(|| format!("invalid operation: float({s})")),
             Some(other) => other.as_f64().map(Value::Float).ok_or_else(|| format!("invalid operation: float({})", other.kind())),
             None => Err("not enough arguments to call float".to_owned()),
         },
@@ -350,6 +352,21 @@ fn numbers(name: &str, values: &[Value]) -> Option<Done> {
     })
 }
 
+/// A float as the language reads it: `_` between digits and hexadecimal forms too.
+#[allow(clippy::cast_precision_loss)]
+fn read_float(s: &str) -> Option<f64> {
+    let bare = s.trim_start_matches(['+', '-']).to_ascii_lowercase();
+    if let Some(hex) = bare.strip_prefix("0x") {
+        let (mantissa, exponent) = hex.split_once('p')?;
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = u64::from_str_radix(&format!("{whole}{fraction}"), 16).ok()?;
+        let shift = i32::try_from(fraction.len()).ok()?.checked_mul(-4)?.checked_add(exponent.parse().ok()?)?;
+        let value = digits as f64 * 2_f64.powi(shift);
+        return Some(if s.starts_with('-') { -value } else { value });
+    }
+    parse_float(&s.replace('_', ""))
+}
+
 #[allow(clippy::cast_sign_loss, clippy::cast_possible_wrap)]
 fn bits(name: &str, values: &[Value]) -> Done {
     let (a, b) = (whole(values, 0, name)?, whole(values, 1, name)?);
@@ -368,11 +385,9 @@ fn bits(name: &str, values: &[Value]) -> Done {
 #[allow(clippy::cast_precision_loss)]
 fn statistics(name: &str, values: &[Value]) -> Done {
     let mut flat = Vec::new();
-    for value in values {
-        match value {
-            Value::List(list) => flat.extend(list.iter().cloned()),
-            other => flat.push(other.clone()),
-        }
+    flatten(values, &mut flat);
+    if flat.is_empty() && !values.is_empty() {
+        return Ok(if matches!(name, "mean" | "median") { Value::Float(0.0) } else { Value::Nil });
     }
     let mut numbers = flat
         .iter()
@@ -418,7 +433,14 @@ fn collections(name: &str, values: &[Value]) -> Option<Done> {
             other => Err(format!("invalid argument for len (type {})", other.map_or("nothing", Value::kind))),
         },
         "sum" => list().and_then(|l| sum(&l)),
-        "count" => list().map(|l| size(l.iter().filter(|v| **v == Value::Bool(true)).count())),
+        "count" => list().and_then(|l| {
+            l.iter()
+                .try_fold(0_usize, |n, v| match v {
+                    Value::Bool(b) => Ok(n.saturating_add(usize::from(*b))),
+                    other => Err(format!("interface conversion: interface {{}} is {}, not bool", other.kind())),
+                })
+                .map(size)
+        }),
         "first" => list().map(|l| l.first().cloned().unwrap_or_default()),
         "last" => list().map(|l| l.last().cloned().unwrap_or_default()),
         "get" => match (values.first(), values.get(1)) {
@@ -456,13 +478,16 @@ fn collections(name: &str, values: &[Value]) -> Option<Done> {
             map().map(|m| m.iter().map(|(k, v)| Value::from(vec![Value::String(k.clone()), v.clone()])).collect::<Vec<_>>().into())
         }
         "fromPairs" => list().and_then(|l| {
-            let mut map = BTreeMap::new();
+            let mut map: Vec<(Value, Value)> = Vec::new();
             for pair in l.iter() {
                 let Value::List(pair) = pair else { return Err(format!("invalid pair {pair}")) };
-                let [key, value] = pair.as_ref() else { return Err("invalid pair length".to_owned()) };
-                map.insert(Arc::from(key.to_string()), value.clone());
+                let [key, value] = pair.as_ref() else { return Err(format!("invalid pair length {}", Value::List(pair.clone()))) };
+                match map.iter_mut().find(|(k, _)| same_key(k, key)) {
+                    Some(entry) => entry.1 = value.clone(),
+                    None => map.push((key.clone(), value.clone())),
+                }
             }
-            Ok(Value::Map(Arc::new(map)))
+            Ok(Value::Pairs(map.into()))
         }),
         _ => return None,
     };
@@ -478,55 +503,44 @@ fn flatten(list: &[Value], out: &mut Vec<Value>) {
     }
 }
 
-fn sorted(list: &[Value], order: Option<&Value>) -> Done {
-    let mut out = list.to_vec();
-    let mut error = None;
-    out.sort_by(|a, b| match (a, b) {
-        (Value::String(x), Value::String(y)) => x.cmp(y),
-        _ => match (a.as_f64(), b.as_f64()) {
-            (Some(x), Some(y)) => x.total_cmp(&y),
-            _ => {
-                error = Some(format!("cannot compare {} with {}", a.kind(), b.kind()));
-                std::cmp::Ordering::Equal
-            }
-        },
-    });
+/// Keys of groups: 1 and 1.0 are two.
+fn same_key(a: &Value, b: &Value) -> bool {
+    crate::sprig::lists::same(a, b)
+}
+
+/// Whether the order is the falling one.
+fn order(order: Option<&Value>) -> Result<bool, String> {
     match order.map(Value::as_str) {
-        None | Some(Some("asc")) => {}
-        Some(Some("desc")) => out.reverse(),
-        Some(_) => return Err("invalid order, expected asc or desc".to_owned()),
+        None | Some(Some("asc")) => Ok(false),
+        Some(Some("desc")) => Ok(true),
+        Some(_) => Err("unknown order, use asc or desc".to_owned()),
     }
-    error.map_or_else(|| Ok(out.into()), Err)
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64_encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3).saturating_mul(4));
-    for chunk in bytes.chunks(3) {
-        let byte = |i: usize| chunk.get(i).copied().map_or(0, u32::from);
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4_usize {
-            let sextet = bits >> (18_usize.saturating_sub(i.saturating_mul(6))) & 0x3f;
-            let symbol = ALPHABET.get(sextet as usize).copied().map_or('=', char::from);
-            out.push(if i > chunk.len() { '=' } else { symbol });
-        }
-    }
-    out
+/// Sorts stably; values that cannot be compared are an error.
+fn sort<T>(items: &mut [T], key: impl Fn(&T) -> &Value, descending: bool) -> Result<(), String> {
+    let mut error = None;
+    let less = |a: &Value, b: &Value| match (a, b) {
+        (Value::String(x), Value::String(y)) => Ok(x.cmp(y)),
+        (Value::Time(x), Value::Time(y)) => Ok(x.timestamp().cmp(&y.timestamp())),
+        (Value::Duration(x), Value::Duration(y)) => Ok(x.cmp(y)),
+        _ => match (a.as_f64(), b.as_f64()) {
+            (Some(x), Some(y)) => Ok(x.total_cmp(&y)),
+            _ => Err(format!("invalid operation: {} < {}", b.kind(), a.kind())),
+        },
+    };
+    items.sort_by(|a, b| {
+        let (a, b) = if descending { (b, a) } else { (a, b) };
+        less(key(a), key(b)).unwrap_or_else(|e| {
+            error.get_or_insert(e);
+            std::cmp::Ordering::Equal
+        })
+    });
+    error.map_or(Ok(()), Err)
 }
 
-fn base64_decode(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for byte in text.trim_end_matches('=').bytes().filter(|b| *b != b'\n' && *b != b'\r') {
-        let sextet = u32::try_from(ALPHABET.iter().position(|a| *a == byte)?).ok()?;
-        bits = bits << 6 | sextet;
-        count = count.saturating_add(6);
-        if count >= 8 {
-            count = count.saturating_sub(8);
-            out.push(u8::try_from(bits >> count & 0xff).ok()?);
-            bits &= (1 << count) - 1;
-        }
-    }
-    Some(out)
+fn sorted(list: &[Value], by: Option<&Value>) -> Done {
+    let mut out = list.to_vec();
+    sort(&mut out, |v| v, order(by)?)?;
+    Ok(out.into())
 }

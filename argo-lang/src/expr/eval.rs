@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ast::{self, Binary, Kind, Node, Unary};
-use super::{RunError, builtins};
-use crate::{Env, Span, Value};
+use super::{RunError, builtins, dates, functions};
+use crate::{Env, Span, Value, methods, sprig};
 
 /// How many nodes a run may visit.
 const MOST_STEPS: u64 = 5_000_000;
@@ -59,6 +59,13 @@ impl<'a> Scope<'a> {
             Kind::Name(name) => self.name(name, node.span),
             Kind::Pointer(which) => self.pointer(which, node.span),
             Kind::Unary(operator, operand) => unary(*operator, &self.eval(operand)?, node.span),
+            Kind::Matches(operand, pattern) => match (self.eval(operand)?, pattern) {
+                (Value::String(s), Ok(pattern)) => Ok(Value::Bool(pattern.is_match(&s))),
+                (_, Err(error)) => Err(RunError::new(error.clone(), node.span)),
+                (other, _) => {
+                    Err(RunError::new(format!("invalid operation: matches (mismatched types {} and string)", other.kind()), node.span))
+                }
+            },
             Kind::Binary(operator, left, right) => self.binary(*operator, left, right, node.span),
             Kind::Conditional(condition, then, otherwise) => {
                 if self.truth(condition)? {
@@ -116,7 +123,12 @@ impl<'a> Scope<'a> {
     }
 
     fn name(self, name: &str, span: Span) -> Run {
-        self.bound(name).or_else(|| self.env.get(name)).ok_or_else(|| RunError {
+        // A builtin function is not a value: upstream reads its name as nil.
+        let known = || match name {
+            "sprig" => Some(sprig::map().clone()),
+            _ => functions::known(name).then_some(Value::Nil),
+        };
+        self.bound(name).or_else(|| self.env.get(name)).or_else(known).ok_or_else(|| RunError {
             message: format!("unknown name {name}"),
             span,
             unknown: Some(name.to_owned()),
@@ -140,6 +152,11 @@ impl<'a> Scope<'a> {
 
     fn member(self, node: &Node, chained: bool) -> Run {
         let Kind::Member { of, property, optional } = &node.kind else { return self.eval(node) };
+        if matches!(&of.kind, Kind::Name(name) if name == "$env")
+            && let Value::String(name) = self.eval(property)?
+        {
+            return self.name(&name, node.span).or_else(|e| if *optional { Ok(Value::Nil) } else { Err(e) });
+        }
         let parent = if chained && matches!(of.kind, Kind::Member { .. }) { self.member(of, true)? } else { self.eval(of)? };
         if matches!(parent, Value::Nil) && (*optional || (chained && short_circuits(of))) {
             return Ok(Value::Nil);
@@ -176,17 +193,41 @@ impl<'a> Scope<'a> {
         let start = start.min(end);
         match value {
             // By bytes, as upstream does; a cut within a character becomes the replacement character.
-            Value::String(s) => Ok(Value::from(String::from_utf8_lossy(s.as_bytes().get(start..end).unwrap_or_default()).into_owned())),
+            Value::String(s) => Ok(Value::from(crate::go::text::lossy(s.as_bytes().get(start..end).unwrap_or_default()))),
             Value::List(list) => Ok(Value::List(list.get(start..end).unwrap_or_default().into())),
             other => Ok(other),
         }
     }
 
     fn call(self, function: &Node, arguments: &[Node], span: Span) -> Run {
-        let Some(path) = ast::path(function) else {
-            return Err(RunError::new("only named functions can be called", span));
-        };
-        builtins::call(self, &path, arguments, span)
+        if let Kind::Name(name) = &function.kind {
+            let found = self.bound(name).or_else(|| self.env.get(name));
+            let found = match found {
+                Some(Value::Function(function)) => Value::Function(function),
+                _ if functions::known(name) => return builtins::call(self, name, arguments, span),
+                Some(other) => return Err(RunError::new(format!("{} is not callable", other.kind()), span)),
+                None => return self.name(name, span),
+            };
+            return self.apply(&found, arguments, span);
+        }
+        let callee = self.eval(function)?;
+        self.apply(&callee, arguments, function.span)
+    }
+
+    fn apply(self, callee: &Value, arguments: &[Node], span: Span) -> Run {
+        match callee {
+            Value::Function(function) => {
+                let values = arguments.iter().map(|a| self.eval(a)).collect::<Result<Vec<_>, _>>()?;
+                function.call(self.env, &values).map_err(|e| RunError::new(e, span))
+            }
+            Value::Nil => Err(RunError::new("invalid operation: cannot call nil", span)),
+            other => Err(RunError::new(format!("invalid operation: cannot call non-function of type {}", other.kind()), span)),
+        }
+    }
+
+    /// The environment of the run.
+    pub(super) fn env(self) -> &'a dyn Env {
+        self.env
     }
 
     fn binary(self, operator: Binary, left: &Node, right: &Node, span: Span) -> Run {
@@ -218,6 +259,7 @@ pub(super) fn fetch(parent: &Value, key: &Value, span: Span) -> Run {
     match (parent, key) {
         (Value::Map(map), Value::String(key)) => Ok(map.get(key).cloned().unwrap_or_default()),
         (Value::Map(_), _) => Ok(Value::Nil),
+        (Value::Pairs(pairs), key) => Ok(pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()).unwrap_or_default()),
         (Value::List(list), Value::Int(index)) => at(list.len(), *index)
             .and_then(|i| list.get(i).cloned())
             .ok_or_else(|| RunError::new(format!("index out of range: {index} (array length is {})", list.len()), span)),
@@ -225,6 +267,10 @@ pub(super) fn fetch(parent: &Value, key: &Value, span: Span) -> Run {
             .and_then(|i| s.as_bytes().get(i))
             .map(|byte| Value::Int(i64::from(*byte)))
             .ok_or_else(|| RunError::new(format!("index out of range: {index} (array length is {})", s.len()), span)),
+        (Value::Time(_) | Value::Duration(_) | Value::Object(_), Value::String(name)) if methods::has(parent, name) => {
+            Ok(methods::method(parent, name).unwrap_or_default())
+        }
+        (Value::Object(object), Value::String(name)) if object.field(name).is_some() => Ok(object.field(name).unwrap_or_default()),
         (parent, key) => Err(RunError::new(format!("cannot fetch {key} from {}", parent.kind()), span)),
     }
 }
@@ -264,6 +310,7 @@ fn compute(operator: Binary, a: &Value, b: &Value, span: Span) -> Run {
             return match (a, b) {
                 (_, Value::List(list)) => Ok(Value::Bool(list.contains(a))),
                 (Value::String(key), Value::Map(map)) => Ok(Value::Bool(map.contains_key(key))),
+                (_, Value::Pairs(pairs)) => Ok(Value::Bool(pairs.iter().any(|(k, _)| k == a))),
                 (_, Value::Map(_) | Value::Nil) => Ok(Value::Bool(false)),
                 _ => Err(mismatch()),
             };
@@ -281,7 +328,7 @@ fn compute(operator: Binary, a: &Value, b: &Value, span: Span) -> Run {
             B::StartsWith => Value::Bool(x.starts_with(y.as_ref())),
             B::EndsWith => Value::Bool(x.ends_with(y.as_ref())),
             B::Matches => {
-                let pattern = regex::Regex::new(y).map_err(|e| RunError::new(format!("error parsing regexp: {e}"), span))?;
+                let pattern = sprig::regexes::compile(y).map_err(|e| RunError::new(e, span))?;
                 Value::Bool(pattern.is_match(x))
             }
             _ => return Err(mismatch()),
@@ -292,14 +339,17 @@ fn compute(operator: Binary, a: &Value, b: &Value, span: Span) -> Run {
             B::Multiply => Value::Int(x.wrapping_mul(*y)),
             B::Modulo => Value::Int(x.checked_rem(*y).ok_or_else(|| RunError::new("integer divide by zero", span))?),
             B::Range => {
-                if y.saturating_sub(*x) > MOST_RANGE {
+                if y.saturating_sub(*x).saturating_add(1) >= MOST_RANGE {
                     return Err(RunError::new("memory budget exceeded", span));
                 }
                 (*x..=*y).map(Value::Int).collect::<Vec<_>>().into()
             }
             _ => return floats(operator, a, b).ok_or_else(mismatch),
         }),
-        _ => floats(operator, a, b).ok_or_else(mismatch),
+        _ => match dates::compute(operator, a, b) {
+            Some(result) => result.map_err(|e| RunError::new(e, span)),
+            None => floats(operator, a, b).ok_or_else(mismatch),
+        },
     }
 }
 
@@ -320,7 +370,7 @@ fn floats(operator: Binary, a: &Value, b: &Value) -> Option<Value> {
     })
 }
 
-fn symbol(operator: Binary) -> &'static str {
+pub(super) fn symbol(operator: Binary) -> &'static str {
     use Binary as B;
     match operator {
         B::Or => "||",

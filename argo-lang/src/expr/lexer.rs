@@ -128,8 +128,16 @@ fn string(rest: &str, quote: char, start: usize) -> Result<(Token, usize), Parse
     let mut chars = rest.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {
         let here = || Span::new(start.saturating_add(at), start.saturating_add(at).saturating_add(1));
+        if c == quote && c == '`' && rest.get(at.saturating_add(1)..).is_some_and(|r| r.starts_with('`')) {
+            out.push('`');
+            chars.next();
+            continue;
+        }
         if c == quote {
             return Ok((Token::String(out), at.saturating_add(1)));
+        }
+        if c == '\n' && quote != '`' {
+            return Err(unclosed());
         }
         if c != '\\' || quote == '`' {
             out.push(c);
@@ -157,7 +165,9 @@ fn string(rest: &str, quote: char, start: usize) -> Result<(Token, usize), Parse
             '0'..='7' => code(2, 8, escape.to_digit(8).unwrap_or_default())?,
             _ => return Err(ParseError::new("invalid char escape", here())),
         };
-        out.push(char::from_u32(value).ok_or_else(|| ParseError::new("invalid char escape", here()))?);
+        // Half of a surrogate pair is no character: Go writes the replacement.
+        let half = (0xd800..0xe000).contains(&value).then_some('\u{fffd}');
+        out.push(char::from_u32(value).or(half).ok_or_else(|| ParseError::new("invalid char escape", here()))?);
     }
     Err(unclosed())
 }

@@ -8,7 +8,13 @@
 //! assert_eq!(program.run(&env).unwrap().to_json(), serde_json::json!([20, 30]));
 //! ```
 //!
-//! Not there yet: dates and durations, the `sprig` map, groupBy/sortBy and compile-time type checks.
+//! Besides the language's own functions there are those that Workflows adds: `asInt`, `asFloat`, `jsonpath`, `toJson` and the map of
+//! functions `sprig`. Functions of the environment ([`crate::Function`]) can be called like any other.
+//!
+//! [`Program::check`] finds unknown names and types that cannot fit before the program runs, as the reference's compiler does.
+//!
+//! Differences on purpose: a run is bounded in steps, ranges and sizes; `now()` is the time that the environment gives; texts are UTF-8, so
+//! that a slice which cuts a character in two gives the replacement character; whole numbers of all Go types are one type.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,11 +23,16 @@ use crate::{Env, ParseError, Span, Value};
 
 mod ast;
 mod builtins;
+mod check;
+mod dates;
 mod eval;
+mod functions;
+mod jsonpath;
 mod lexer;
 mod parser;
 
 use ast::Node;
+pub use check::Type;
 
 /// A parsed expression; cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,6 +51,26 @@ pub struct RunError {
     pub span: Span,
     /// The name that is not defined, if that is what went wrong.
     pub unknown: Option<String>,
+}
+
+/// The types of an environment's names, for [`Program::check`].
+pub trait Types {
+    /// The type of a name; none if there is no such name.
+    fn get(&self, name: &str) -> Option<Type>;
+}
+
+impl<F: Fn(&str) -> Option<Type>> Types for F {
+    fn get(&self, name: &str) -> Option<Type> {
+        self(name)
+    }
+}
+
+struct OfValues<'a>(&'a dyn Env);
+
+impl Types for OfValues<'_> {
+    fn get(&self, name: &str) -> Option<Type> {
+        self.0.get(name).map(|v| Type::of(&v))
+    }
 }
 
 impl RunError {
@@ -69,6 +100,42 @@ impl Program {
     /// When a name is unknown, types do not fit, or the budget of steps is used up.
     pub fn run(&self, env: &dyn Env) -> Result<Value, RunError> {
         eval::run(&self.root, env)
+    }
+
+    /// Checks it against the values of an environment and evaluates it: what upstream does with each expression of a manifest.
+    ///
+    /// # Errors
+    /// When a name is unknown (even in a part that is not reached), types do not fit, or the budget of steps is used up.
+    pub fn evaluate(&self, env: &dyn Env) -> Result<Value, RunError> {
+        self.check_env(env).map_err(|e| RunError {
+            unknown: e.message.strip_prefix("unknown name ").map(str::to_owned),
+            message: e.message,
+            span: e.span,
+        })?;
+        self.run(env)
+    }
+
+    /// Finds unknown names and types that cannot fit, before it runs. Gives the type of the result.
+    ///
+    /// # Errors
+    /// At the first place that cannot work, whatever the values are.
+    ///
+    /// ```
+    /// use argo_lang::expr::{Program, Type};
+    /// let types = |name: &str| (name == "retries").then_some(Type::String);
+    /// assert!(Program::parse("retries == 2").unwrap().check(&types).is_err());
+    /// assert_eq!(Program::parse("int(retries) == 2").unwrap().check(&types).unwrap(), Type::Bool);
+    /// ```
+    pub fn check(&self, types: &dyn Types) -> Result<Type, ParseError> {
+        check::check(&self.root, types)
+    }
+
+    /// [`Program::check`] against the types of an environment's present values.
+    ///
+    /// # Errors
+    /// At the first place that cannot work.
+    pub fn check_env(&self, env: &dyn Env) -> Result<Type, ParseError> {
+        check::check(&self.root, &OfValues(env))
     }
 
     /// The names it refers to, with members as far as they are fixed: `inputs.parameters.x`, `retries`.

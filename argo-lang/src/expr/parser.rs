@@ -11,7 +11,7 @@ const NOT_POWER: u8 = 50;
 const SIGN_POWER: u8 = 90;
 
 pub(super) fn parse(text: &str) -> Result<Node, ParseError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0, predicates: 0 };
     let node = parser.sequence()?;
     match parser.peek() {
         Token::End => Ok(node),
@@ -23,6 +23,8 @@ struct Parser {
     tokens: Vec<(Token, Span)>,
     at: usize,
     depth: usize,
+    /// How many predicates are around: `#` stands only in them.
+    predicates: usize,
 }
 
 fn describe(token: &Token) -> String {
@@ -78,6 +80,37 @@ fn binary(token: &Token) -> Option<(Binary, u8, bool)> {
         _ => return None,
     };
     Some((operator, power, false))
+}
+
+/// Least and most arguments of the functions that take a predicate.
+fn least_arguments(name: &str) -> Option<(usize, usize)> {
+    Some(match name {
+        "all" | "none" | "any" | "one" | "filter" | "map" | "find" | "findIndex" | "findLast" | "findLastIndex" | "groupBy" => (2, 2),
+        "count" | "sum" => (1, 2),
+        "sortBy" | "reduce" => (2, 3),
+        _ => return None,
+    })
+}
+
+/// Only names and members can be called.
+fn callable(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Name(_) => true,
+        Kind::Member { property, .. } => matches!(&property.kind, Kind::Literal(Value::String(_))),
+        _ => false,
+    }
+}
+
+fn ordering(operator: Binary) -> bool {
+    matches!(operator, Binary::Less | Binary::Greater | Binary::LessEqual | Binary::GreaterEqual)
+}
+
+/// An operator and its operands; a constant pattern is compiled here, once.
+fn joined(operator: Binary, left: Node, right: Node) -> Kind {
+    match (operator, &right.kind) {
+        (Binary::Matches, Kind::Literal(Value::String(pattern))) => Kind::Matches(Box::new(left), crate::sprig::regexes::compile(pattern)),
+        _ => Kind::Binary(operator, Box::new(left), Box::new(right)),
+    }
 }
 
 impl Parser {
@@ -161,8 +194,12 @@ impl Parser {
     }
 
     fn expression(&mut self, least: u8) -> Result<Node, ParseError> {
+        if least == 0 && self.is_word("let") {
+            return self.statement();
+        }
         self.deeper()?;
         let mut left = self.unary()?;
+        let mut after_coalesce = false;
         loop {
             let span = self.span();
             let negated = self.is_word("not") && matches!(self.peek_at(1), Token::Name(w) if binary_word(w).is_some_and(|(_, p)| p == 20));
@@ -173,12 +210,24 @@ impl Parser {
                 continue;
             }
             let Some((operator, power, right_associative)) = binary(token).filter(|(_, power, _)| *power >= least.max(1)) else { break };
+            if after_coalesce && operator != Binary::Coalesce {
+                let message = format!(
+                    "Operator ({}) and coalesce expressions (??) cannot be mixed. Wrap either by parentheses.",
+                    super::eval::symbol(operator)
+                );
+                return Err(ParseError::new(message, span));
+            }
+            after_coalesce = operator == Binary::Coalesce;
             self.advance();
             if negated {
                 self.advance();
             }
+            if ordering(operator) {
+                left = self.comparison(left, operator, power, span)?;
+                continue;
+            }
             let right = self.expression(if right_associative { power } else { power.saturating_add(1) })?;
-            left = Node { kind: Kind::Binary(operator, Box::new(left), Box::new(right)), span };
+            left = Node { kind: joined(operator, left, right), span };
             if negated {
                 left = Node { kind: Kind::Unary(Unary::Not, Box::new(left)), span };
             }
@@ -201,10 +250,34 @@ impl Parser {
         Ok(left)
     }
 
+    /// `a < b < c` means `a < b && b < c`.
+    fn comparison(&mut self, mut left: Node, mut operator: Binary, power: u8, mut span: Span) -> Result<Node, ParseError> {
+        let mut root: Option<Node> = None;
+        loop {
+            let right = self.expression(power.saturating_add(1))?;
+            let one = Node { kind: Kind::Binary(operator, Box::new(left), Box::new(right.clone())), span };
+            let whole = match root {
+                Some(before) => Node { kind: Kind::Binary(Binary::And, Box::new(before), Box::new(one)), span },
+                None => one,
+            };
+            match binary(self.peek()) {
+                Some((next, ..)) if ordering(next) => operator = next,
+                _ => return Ok(whole),
+            }
+            span = self.span();
+            self.advance();
+            root = Some(whole);
+            left = right;
+        }
+    }
+
     fn pipe(&mut self, left: Node) -> Result<Node, ParseError> {
         let span = self.span();
         let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
         self.advance();
+        if least_arguments(&name).is_some() && self.is("(") {
+            return self.predicate_call(&name, vec![left], span);
+        }
         let mut function = Node { kind: Kind::Name(name), span };
         while self.eat(".") {
             let field = self.field()?;
@@ -213,8 +286,47 @@ impl Parser {
         self.expect("(")?;
         let mut arguments = vec![left];
         arguments.extend(self.arguments()?);
-        let call = Node { kind: Kind::Call(Box::new(function), arguments), span };
-        self.postfix(call)
+        Ok(Node { kind: Kind::Call(Box::new(function), arguments), span })
+    }
+
+    /// A call whose second argument is evaluated for each element of the first.
+    fn predicate_call(&mut self, name: &str, mut arguments: Vec<Node>, span: Span) -> Result<Node, ParseError> {
+        let (least, most) = least_arguments(name).unwrap_or((0, usize::MAX));
+        let given = arguments.len();
+        self.expect("(")?;
+        for index in given..most {
+            if self.is(")") {
+                if index < least {
+                    return Err(ParseError::new(format!("expected at least {} arguments", least.saturating_sub(given)), self.span()));
+                }
+                break;
+            }
+            if index > given {
+                self.expect(",")?;
+                if self.is(")") && index >= least {
+                    break;
+                }
+            }
+            arguments.push(if index == 1 { self.predicate()? } else { self.expression(0)? });
+        }
+        self.eat(",");
+        self.expect(")")?;
+        Ok(Node { kind: Kind::Call(Box::new(Node { kind: Kind::Name(name.to_owned()), span }), arguments), span })
+    }
+
+    fn predicate(&mut self) -> Result<Node, ParseError> {
+        self.deeper()?;
+        self.predicates = self.predicates.saturating_add(1);
+        let node = if self.eat("{") {
+            let body = self.sequence()?;
+            self.expect("}")?;
+            body
+        } else {
+            self.statement()?
+        };
+        self.predicates = self.predicates.saturating_sub(1);
+        self.depth = self.depth.saturating_sub(1);
+        Ok(node)
     }
 
     fn unary(&mut self) -> Result<Node, ParseError> {
@@ -236,16 +348,22 @@ impl Parser {
         let literal = |value: Value| Node { kind: Kind::Literal(value), span };
         let token = self.peek().clone();
         let node = match token {
-            Token::Int(n) => self.take(literal(Value::Int(n))),
-            Token::Float(n) => self.take(literal(Value::Float(n))),
+            Token::Int(n) => return Ok(self.take(literal(Value::Int(n)))),
+            Token::Float(n) => return Ok(self.take(literal(Value::Float(n)))),
             Token::String(s) => self.take(literal(Value::from(s))),
+            Token::Pointer(_) | Token::Symbol(".") if self.predicates == 0 => return Err(self.unexpected()),
             Token::Pointer(name) => self.take(Node { kind: Kind::Pointer(name), span }),
             Token::Name(word) => match word.as_str() {
-                "true" => self.take(literal(Value::Bool(true))),
-                "false" => self.take(literal(Value::Bool(false))),
-                "nil" => self.take(literal(Value::Nil)),
+                "true" => return Ok(self.take(literal(Value::Bool(true)))),
+                "false" => return Ok(self.take(literal(Value::Bool(false)))),
+                "nil" => return Ok(self.take(literal(Value::Nil))),
                 "if" => return self.conditional(span),
                 _ if binary_word(&word).is_some() || word == "let" => return Err(self.unexpected()),
+                _ if least_arguments(&word).is_some() && matches!(self.peek_at(1), Token::Symbol("(")) => {
+                    self.advance();
+                    let call = self.predicate_call(&word, Vec::new(), span)?;
+                    return self.postfix(call);
+                }
                 _ => self.take(Node { kind: Kind::Name(word), span }),
             },
             Token::Symbol("(") => {
@@ -341,6 +459,7 @@ impl Parser {
             let key = match self.peek().clone() {
                 Token::Name(s) | Token::String(s) => self.take(Node { kind: Kind::Literal(Value::from(s)), span: at }),
                 Token::Int(n) => self.take(Node { kind: Kind::Literal(Value::from(n.to_string())), span: at }),
+                Token::Float(n) => self.take(Node { kind: Kind::Literal(Value::from(n.to_string())), span: at }),
                 Token::Symbol("(") => self.expression(0)?,
                 _ => {
                     let message = format!(
@@ -356,38 +475,14 @@ impl Parser {
         Ok(Node { kind: Kind::Map(pairs), span })
     }
 
-    /// Arguments of a call; a predicate may stand in braces.
     fn arguments(&mut self) -> Result<Vec<Node>, ParseError> {
-        let mut list = Vec::new();
-        while !self.eat(")") {
-            if !list.is_empty() {
-                self.expect(",")?;
-                if self.eat(")") {
-                    break;
-                }
-            }
-            let braced = self.is("{") && !self.looks_like_map();
-            if braced {
-                self.advance();
-                list.push(self.sequence()?);
-                self.expect("}")?;
-            } else {
-                list.push(self.expression(0)?);
-            }
-        }
-        Ok(list)
-    }
-
-    fn looks_like_map(&self) -> bool {
-        match self.peek_at(1) {
-            Token::Symbol("}") => true,
-            Token::Name(_) | Token::String(_) | Token::Int(_) => matches!(self.peek_at(2), Token::Symbol(":")),
-            _ => false,
-        }
+        self.list(")")
     }
 
     fn postfix(&mut self, mut node: Node) -> Result<Node, ParseError> {
         let mut chained = false;
+        // A name in brackets is not called: `(upper)(s)`.
+        let mut may_call = matches!(self.tokens.get(self.at.wrapping_sub(1)), Some((Token::Name(_), _)));
         loop {
             let span = self.span();
             if self.is(".") || self.is("?.") {
@@ -401,8 +496,10 @@ impl Parser {
                     continue;
                 }
                 let property = self.field()?;
+                may_call = true;
                 node = Node { kind: Kind::Member { of: Box::new(node), property: Box::new(property), optional }, span };
-            } else if self.eat("(") {
+            } else if self.is("(") && may_call && callable(&node) {
+                self.advance();
                 let arguments = self.arguments()?;
                 node = Node { kind: Kind::Call(Box::new(node), arguments), span };
             } else if self.eat("[") {

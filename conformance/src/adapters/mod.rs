@@ -7,6 +7,7 @@ mod core;
 mod examples;
 mod go;
 mod lang;
+mod lang_govaluate;
 mod node_ids;
 mod recorded;
 mod rollouts;
@@ -23,7 +24,7 @@ pub fn find(file: &str) -> Option<Adapter> {
         "core/jsonpatch" => Some(core::jsonpatch),
         "core/strategic" => Some(core::strategic),
         "lang/expr" => Some(lang::expr),
-        "lang/govaluate" => Some(lang::govaluate),
+        "lang/govaluate" => Some(lang_govaluate::govaluate),
         "examples/round_trip" => Some(examples::round_trip),
         _ => None,
     }

@@ -1,0 +1,57 @@
+use super::*;
+
+const HEAD: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: a-}\nspec:\n  entrypoint: main\n";
+
+fn errors(rest: &str) -> Vec<String> {
+    match documents(&format!("{HEAD}{rest}"), "wf.yaml") {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn a_good_workflow_reads() {
+    let text = format!(
+        "{HEAD}  templates:\n  - name: main\n    container: {{image: alpine, command: [echo, 1, true], livenessProbe: {{tcpSocket: {{port: 1}}}}}}\n"
+    );
+    let documents = documents(&text, "wf.yaml").unwrap();
+    assert_eq!(documents[0].place("spec.templates[0].container.image"), (8, 17));
+    assert_eq!(documents[0].place("/spec/templates/0/container/nosuch"), (8, 5));
+    let Object::Workflow(workflow) = &documents[0].object else { panic!("a workflow") };
+    assert_eq!(workflow.spec.templates[0].container.as_ref().unwrap().command, ["echo", "1", "true"]);
+}
+
+#[test]
+fn unknown_fields_are_all_reported_with_place_and_hint() {
+    let rest = "  templates:\n  - name: main\n    contaner: {image: a}\n    image: b\n    container:\n      livenessprobe: {}\n      livenessProbe: {htpGet: {}}\n  volumes: [{name: a, emptyDir: {}, nope: 1}]\n";
+    assert_eq!(
+        errors(rest),
+        [
+            "wf.yaml:8:5: unknown field \"spec.templates[0].contaner\" (did you mean \"container\"?)",
+            "wf.yaml:9:5: unknown field \"spec.templates[0].image\" (did you mean \"container.image\"?)",
+            "wf.yaml:11:7: unknown field \"spec.templates[0].container.livenessprobe\" (did you mean \"livenessProbe\"?)",
+            "wf.yaml:12:23: unknown field \"spec.templates[0].container.livenessProbe.htpGet\" (did you mean \"httpGet\"?)",
+            "wf.yaml:13:37: unknown field \"spec.volumes[0].nope\"",
+        ]
+    );
+}
+
+#[test]
+fn wrong_types_and_duplicates() {
+    let rest = "  templates: {}\n  parallelism: x\n  parallelism: 2\n  arguments: {parameters: [{name: a, value: 1}]}\n";
+    assert_eq!(
+        errors(rest),
+        ["wf.yaml:6:3: field \"spec.templates\" must be a list of maps, not a map", "wf.yaml:8:3: field \"spec.parallelism\" stands twice",]
+    );
+    assert_eq!(errors("  parallelism: x\n"), ["wf.yaml:6:3: field \"spec.parallelism\" must be a whole number, not a text"]);
+    assert_eq!(errors("  a: [\n").len(), 1);
+}
+
+#[test]
+fn lists_and_other_kinds() {
+    let text = "kind: List\napiVersion: v1\nitems:\n- {apiVersion: v1, kind: ConfigMap, anything: 1}\n- {apiVersion: argoproj.io/v1alpha1, kind: CronWorkflow, spec: {schedule: x}}\n";
+    let reading = read(text, "l.yaml");
+    assert_eq!(reading.documents.len(), 2);
+    assert_eq!(reading.errors[0].server(), "unknown field \"spec.schedule\"");
+    assert_eq!((reading.errors[0].line, reading.errors[0].column), (5, 65));
+}

@@ -1,0 +1,143 @@
+//! The walk over a value and its shape.
+
+use serde_json::Value;
+
+use super::{Problem, nearest::suggest};
+use crate::describe::Shape;
+
+struct Walk {
+    pointer: String,
+    path: String,
+    texts: bool,
+    found: Vec<(String, Problem)>,
+}
+
+/// Checks a value; with `texts`, numbers and booleans are made texts where the shape has a text.
+pub(super) fn check(value: &mut Value, shape: Shape, texts: bool) -> Vec<(String, Problem)> {
+    let mut walk = Walk { pointer: String::new(), path: String::new(), texts, found: Vec::new() };
+    walk.value(value, shape, shape.type_name());
+    walk.found
+}
+
+impl Walk {
+    fn value(&mut self, value: &mut Value, shape: Shape, owner: &'static str) {
+        // An explicit null is as good as nothing, as in Go.
+        if value.is_null() {
+            return;
+        }
+        match (shape, &mut *value) {
+            (Shape::Any | Shape::AnyString, _)
+            | (Shape::String | Shape::IntOrString | Shape::Bytes, Value::String(_))
+            | (Shape::Boolean, Value::Bool(_))
+            | (Shape::Number, Value::Number(_)) => {}
+            (Shape::String, Value::Number(number)) if self.texts => *value = Value::String(number_text(number)),
+            (Shape::String, Value::Bool(truth)) if self.texts => *value = Value::String(truth.to_string()),
+            (Shape::Integer | Shape::IntOrString, Value::Number(number)) if number.is_i64() => {}
+            (Shape::Quantity, Value::String(_) | Value::Number(_)) => {}
+            (Shape::Time, Value::String(text)) => {
+                if let Err(error) = crate::meta::parse_time(text) {
+                    self.report(Problem::Malformed { path: self.path.clone(), message: error.to_string() });
+                }
+            }
+            (Shape::List(inner), Value::Array(items)) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.step(&index.to_string(), &format!("[{index}]"), |walk| walk.value(item, inner.get(), owner));
+                }
+            }
+            (Shape::Map(inner), Value::Object(map)) => {
+                for (key, item) in map.iter_mut() {
+                    self.named(key, |walk| walk.value(item, inner.get(), owner));
+                }
+            }
+            (Shape::Struct(_) | Shape::Kube(_), Value::Object(map)) => {
+                for (key, item) in map.iter_mut() {
+                    self.named(key, |walk| match shape.field(key) {
+                        Some(field) => walk.value(item, field.shape, shape.type_name()),
+                        None => {
+                            let problem =
+                                Problem::UnknownField { path: walk.path.clone(), field: key.clone(), nearest: suggest(key, shape) };
+                            walk.report(problem);
+                        }
+                    });
+                }
+            }
+            (_, found) => {
+                let problem = Problem::WrongType {
+                    path: self.path.clone(),
+                    owner: owner.to_owned(),
+                    expected: article(shape),
+                    found: kind_of(found).to_owned(),
+                };
+                self.report(problem);
+            }
+        }
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.found.push((self.pointer.clone(), problem));
+    }
+
+    fn named(&mut self, key: &str, visit: impl FnOnce(&mut Self)) {
+        let pointer = key.replace('~', "~0").replace('/', "~1");
+        let path = if self.path.is_empty() { key.to_owned() } else { format!(".{key}") };
+        self.step(&pointer, &path, visit);
+    }
+
+    fn step(&mut self, pointer: &str, path: &str, visit: impl FnOnce(&mut Self)) {
+        let lengths = (self.pointer.len(), self.path.len());
+        self.pointer.push('/');
+        self.pointer.push_str(pointer);
+        self.path.push_str(path);
+        visit(self);
+        self.pointer.truncate(lengths.0);
+        self.path.truncate(lengths.1);
+    }
+}
+
+/// What the shape wants, with its article.
+fn article(shape: Shape) -> String {
+    match shape {
+        Shape::Integer => "a whole number".to_owned(),
+        Shape::IntOrString => "a whole number or a text".to_owned(),
+        Shape::Boolean => "true or false".to_owned(),
+        Shape::Number => "a number".to_owned(),
+        Shape::String | Shape::AnyString => "a text".to_owned(),
+        Shape::Time => "an RFC 3339 time".to_owned(),
+        Shape::Quantity => "a quantity such as 500m or 1Gi".to_owned(),
+        Shape::Bytes => "a base64 text".to_owned(),
+        Shape::Any => "any value".to_owned(),
+        Shape::List(inner) => format!("a list of {}", plural(inner.get())),
+        Shape::Map(inner) => format!("a map of {}", plural(inner.get())),
+        Shape::Struct(_) | Shape::Kube(_) => format!("a map ({})", shape.type_name()),
+    }
+}
+
+fn plural(shape: Shape) -> String {
+    match shape {
+        Shape::Integer => "whole numbers".to_owned(),
+        Shape::String | Shape::AnyString => "texts".to_owned(),
+        Shape::List(_) => "lists".to_owned(),
+        Shape::Map(_) | Shape::Struct(_) | Shape::Kube(_) => "maps".to_owned(),
+        _ => "values".to_owned(),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a fraction",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+/// A number as sigs.k8s.io/yaml makes it a text.
+fn number_text(number: &serde_json::Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => crate::go::float_g(float),
+        _ => number.to_string(),
+    }
+}

@@ -1,0 +1,323 @@
+//! Following workflows to their end: the one loop behind `run`, `watch`, `wait`, `submit --watch` and `submit --log`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use argo_core::workflows::{NodeStatus, Workflow};
+use argo_dag::ops;
+use argo_dag::ops::retry::pod_name;
+use argo_kube::crd;
+use futures::stream::{BoxStream, SelectAll};
+use futures::{AsyncBufReadExt, StreamExt};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use tokio::sync::mpsc;
+
+use crate::failure::{Code, Failure, Outcome};
+use crate::session::{Session, read};
+use crate::show::screen::Screen;
+use crate::show::{self, tree::TreeOptions};
+
+/// How often durations on the screen are brought up to date.
+const TICK: Duration = Duration::from_millis(250);
+/// How long the last lines of logs are waited for after the end.
+const LOGS_END: Duration = Duration::from_secs(5);
+/// Between tries to read the log of a container that has not started.
+const LOG_RETRY: Duration = Duration::from_millis(100);
+/// How often that is tried.
+const LOG_TRIES: usize = 100;
+
+/// What is shown meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Show {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A line for each change.
+    Changes,
+    /// The whole tree, drawn again in place; a line for each change where that cannot be.
+    Tree,
+}
+
+/// How workflows are followed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Follow {
+    /// What is shown of the nodes.
+    pub show: Show,
+    /// Whether what the steps write is shown.
+    pub log: bool,
+    /// Whether lines of logs begin with the step's name (`run`) rather than the pod's.
+    pub step_names: bool,
+}
+
+/// Why following ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// All workflows ended.
+    All(Vec<Workflow>),
+    /// `until` came first: these are the workflows as last seen.
+    Until(Vec<Workflow>),
+}
+
+type Change = (String, Outcome<Option<Workflow>>);
+
+/// Everything that happens to a workflow, beginning with what it is now; none once it is deleted.
+fn changes(session: &Session, name: &str) -> BoxStream<'static, Change> {
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let stream = watcher(session.api(&crd::WORKFLOW), config).default_backoff();
+    let name = name.to_owned();
+    let mut listed = false;
+    stream
+        .filter_map(move |event| {
+            let change = match event {
+                Ok(Event::InitApply(object) | Event::Apply(object)) => {
+                    listed = true;
+                    Some(read(object).map(Some))
+                }
+                Ok(Event::Delete(_)) => Some(Ok(None)),
+                Ok(Event::Init) => {
+                    listed = false;
+                    None
+                }
+                Ok(Event::InitDone) if !listed => Some(Ok(None)),
+                Ok(Event::InitDone) => None,
+                // The watch is taken up again by itself; only what will never work ends it.
+                Err(watcher::Error::InitialListFailed(e)) => Some(Err(Failure::api("watch workflows", &e))),
+                Err(_) => None,
+            };
+            let name = name.clone();
+            async move { change.map(|change| (name, change)) }
+        })
+        .boxed()
+}
+
+/// Follows workflows until all have ended, or until `until`.
+pub async fn follow(session: &Session, names: &[String], how: Follow, until: Pin<&mut (dyn Future<Output = ()> + Send)>) -> Outcome<Ended> {
+    let mut stream: SelectAll<BoxStream<'static, Change>> = names.iter().map(|name| changes(session, name)).collect();
+    let (lines_in, mut lines) = mpsc::channel(1_000);
+    let mut state = State {
+        session,
+        how,
+        names,
+        workflows: BTreeMap::new(),
+        progress: Progress::default(),
+        logs: Logs { followed: BTreeSet::new(), lines: Some(lines_in) },
+        screen: Screen::new(session.look),
+    };
+    let mut tick = tokio::time::interval(TICK);
+    let mut until = until;
+    loop {
+        tokio::select! {
+            biased;
+            Some(line) = lines.recv() => state.screen.print(&[line])?,
+            change = stream.next() => match change {
+                Some((name, change)) => state.changed(name, change?)?,
+                None => return Err(Failure::new(Code::Unavailable, "the watch ended")),
+            },
+            () = until.as_mut() => {
+                state.screen.clear()?;
+                return Ok(Ended::Until(state.workflows.into_values().collect()));
+            }
+            _ = tick.tick(), if session.look.fancy => state.redraw()?,
+        }
+        if names.iter().all(|name| state.workflows.get(name).is_some_and(ops::is_completed)) {
+            break;
+        }
+    }
+    // Dropping our end of the channel lets it close when the last log has.
+    state.logs.lines = None;
+    let rest = async {
+        while let Some(line) = lines.recv().await {
+            state.screen.print(&[line])?;
+        }
+        Ok::<(), Failure>(())
+    };
+    if let Ok(done) = tokio::time::timeout(LOGS_END, rest).await {
+        done?;
+    }
+    state.screen.clear()?;
+    Ok(Ended::All(state.workflows.into_values().collect()))
+}
+
+struct State<'s> {
+    session: &'s Session,
+    how: Follow,
+    names: &'s [String],
+    workflows: BTreeMap<String, Workflow>,
+    progress: Progress,
+    logs: Logs,
+    screen: Screen,
+}
+
+impl State<'_> {
+    fn changed(&mut self, name: String, workflow: Option<Workflow>) -> Outcome {
+        let Some(workflow) = workflow else {
+            self.screen.clear()?;
+            return Err(Failure::new(Code::Failed, format!("workflow {name:?} does not exist in namespace {}", self.session.namespace))
+                .hint("`argo list` shows those that do"));
+        };
+        if self.how.log {
+            self.logs.follow(self.session, &workflow, self.how.step_names);
+        }
+        if self.how.show == Show::Changes || (self.how.show == Show::Tree && !self.session.look.fancy) {
+            let news = self.progress.news(&workflow);
+            self.screen.print(&news)?;
+        }
+        self.workflows.insert(name, workflow);
+        self.redraw()
+    }
+
+    fn redraw(&mut self) -> Outcome {
+        if self.how.show != Show::Tree || !self.session.look.fancy {
+            return Ok(());
+        }
+        let now = Timestamp::now();
+        let mut lines = Vec::new();
+        for workflow in self.names.iter().filter_map(|name| self.workflows.get(name)) {
+            if !lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(show::summary::heading(workflow, now, self.session.look));
+            lines.extend(show::tree::lines(workflow, &TreeOptions::default(), now, self.session.look));
+        }
+        Ok(self.screen.draw(&lines)?)
+    }
+}
+
+/// Which changes have been told.
+#[derive(Default)]
+struct Progress {
+    told: BTreeMap<String, (String, String)>,
+}
+
+impl Progress {
+    /// A line for the workflow and each node whose phase or message is new: `name  phase  message`.
+    fn news(&mut self, workflow: &Workflow) -> Vec<String> {
+        let mut nodes: Vec<&NodeStatus> = workflow.status.nodes.values().filter(|n| n.type_ != "StepGroup" && n.name != workflow.metadata.name).collect();
+        nodes.sort_by_key(|n| (n.finished_at.is_none(), n.finished_at, n.started_at));
+        let mut lines = Vec::new();
+        let mut tell = |name: &str, phase: &str, message: &str| {
+            let now = (phase.to_owned(), message.to_owned());
+            if !phase.is_empty() && self.told.get(name) != Some(&now) {
+                self.told.insert(name.to_owned(), now);
+                let message = if message.is_empty() { String::new() } else { format!("  {message}") };
+                lines.push(format!("{name}  {phase}{message}"));
+            }
+        };
+        let (name, status) = (workflow.metadata.name.as_str(), &workflow.status);
+        let ended = ops::is_completed(workflow);
+        if !ended {
+            tell(name, &show::summary::status(workflow), &status.message);
+        }
+        for node in nodes {
+            tell(&node.name, &node.phase, &node.message);
+        }
+        if ended {
+            tell(name, &status.phase, &status.message);
+        }
+        lines
+    }
+}
+
+struct Logs {
+    followed: BTreeSet<String>,
+    lines: Option<mpsc::Sender<String>>,
+}
+
+impl Logs {
+    /// Begins to follow the logs of nodes that have started.
+    fn follow(&mut self, session: &Session, workflow: &Workflow, step_names: bool) {
+        let Some(lines) = &self.lines else { return };
+        let nodes = &workflow.status.nodes;
+        for node in nodes.values().filter(|n| n.type_ == "Pod" && !matches!(n.phase.as_str(), "" | "Pending")) {
+            if !self.followed.insert(node.id.clone()) {
+                continue;
+            }
+            let pod = pod_name(workflow, node);
+            let set: Vec<&NodeStatus> = node.children.iter().filter_map(|id| nodes.get(id)).filter(|c| c.type_ == "Container").collect();
+            let containers: Vec<(String, String)> = if set.is_empty() {
+                vec![("main".to_owned(), node.display_name.clone())]
+            } else {
+                set.iter().map(|c| (c.display_name.clone(), format!("{}.{}", node.display_name, c.display_name))).collect()
+            };
+            for (container, step) in containers {
+                let writer = if step_names { step } else { pod.clone() };
+                let (session, pod, lines) = (session.clone(), pod.clone(), lines.clone());
+                tokio::spawn(async move {
+                    let params = LogParams { container: Some(container), follow: true, ..LogParams::default() };
+                    // The log of a pod that is gone again is lost; the workflow's own end says what came of it.
+                    let _ = stream(&session, &pod, &params, LOG_TRIES, |line| {
+                        let (lines, text) = (lines.clone(), show::logs::line(&writer, &line, session.look));
+                        async move { lines.send(text).await.is_ok() }
+                    })
+                    .await;
+                });
+            }
+        }
+    }
+}
+
+/// Reads a container's log line by line until it ends or `take` wants no more. A container that has not started is asked again, `tries` times.
+pub async fn stream<F: Future<Output = bool>>(
+    session: &Session,
+    pod: &str,
+    params: &LogParams,
+    tries: usize,
+    mut take: impl FnMut(String) -> F,
+) -> Outcome {
+    let api: Api<Pod> = Api::namespaced(session.client.clone(), &session.namespace);
+    let mut left = tries;
+    let log = loop {
+        match api.log_stream(pod, params).await {
+            Ok(log) => break log,
+            Err(kube::Error::Api(status)) if left > 0 && matches!(status.code, 400 | 404 | 500..=599) => {
+                left = left.saturating_sub(1);
+                tokio::time::sleep(LOG_RETRY).await;
+            }
+            Err(e) => return Err(Failure::api(&format!("read the log of pod {pod:?}"), &e)),
+        }
+    };
+    let mut lines = std::pin::pin!(log.lines());
+    while let Some(line) = lines.next().await {
+        let line = line.map_err(|e| Failure::new(Code::Unavailable, format!("the log of pod {pod:?} broke off: {e}")))?;
+        if !take(line).await {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A workflow's end as a command's end: anything but `Succeeded` is a failure.
+pub fn judge(workflows: &[Workflow]) -> Outcome {
+    if workflows.iter().all(|w| w.status.phase == "Succeeded") { Ok(()) } else { Err(Failure::told(Code::Failed)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use argo_core::workflows::Workflow;
+    use serde_json::json;
+
+    use super::Progress;
+
+    #[test]
+    fn each_change_is_told_once() {
+        let workflow = |phase: &str, message: &str| -> Workflow {
+            serde_json::from_value(json!({"metadata": {"name": "w"}, "status": {"phase": phase, "nodes": {
+                "w": {"id": "w", "name": "w", "type": "Steps", "phase": phase},
+                "w-0": {"id": "w-0", "name": "w[0]", "type": "StepGroup", "phase": phase},
+                "w-1": {"id": "w-1", "name": "w[0].a", "type": "Pod", "phase": phase, "message": message},
+            }}}))
+            .unwrap()
+        };
+        let mut progress = Progress::default();
+        assert_eq!(progress.news(&workflow("Running", "")), ["w  Running", "w[0].a  Running"]);
+        assert_eq!(progress.news(&workflow("Running", "")), [""; 0]);
+        assert_eq!(progress.news(&workflow("Failed", "exit code 1")), ["w[0].a  Failed  exit code 1", "w  Failed"]);
+    }
+}
