@@ -2,8 +2,10 @@
 
 use crate::Adapter;
 
+mod controller_traces;
 mod core;
 mod examples;
+mod go;
 mod lang;
 mod lang_cron;
 mod lang_govaluate;
@@ -17,6 +19,7 @@ mod validate;
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/controller_traces" => Some(controller_traces::run),
         "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "workflows/validate" => Some(validate::run),
         "rollouts/replicas" => Some(rollouts::replicas),
