@@ -336,7 +336,7 @@ api_struct! {
         /// `cacheName`.
         pub cache_name: String,
         /// `hit`.
-        pub hit: bool,
+        pub hit: Option<bool>,
         /// `key`.
         pub key: String,
     }
