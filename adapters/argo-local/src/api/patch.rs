@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ask::Ask;
-use super::failure::Failure;
+use super::failure::{Cause, Failure, Named};
 use super::write::Update;
 use super::{Answer, Api, render};
 
@@ -31,6 +31,10 @@ impl Api {
         if kind == "application/apply-patch+yaml" {
             return self.apply(ask, body, now);
         }
+        if ask.query.get("force").is_some() {
+            let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+            return Err(Failure::invalid(Named { group: "meta.k8s.io", kind: "PatchOptions", name: "" }, &[cause]));
+        }
         let old = self.existing(ask)?;
         let current = render::stamped(&self.shown(ask, &old.value), &ask.api_version(), &ask.resource.kind);
         let patched = patched(&kind, &current, body, ask)?;
@@ -43,10 +47,6 @@ impl Api {
     /// A patched object, checked as one that was sent.
     pub(crate) fn decode_patched(&self, ask: &mut Ask, patched: Value) -> Result<Value, Failure> {
         self.decode(ask, patched)
-    }
-
-    fn apply(&mut self, _ask: &mut Ask, _body: &[u8], _now: Timestamp) -> Result<Answer, Failure> {
-        Err(Failure::internal("server-side apply"))
     }
 }
 

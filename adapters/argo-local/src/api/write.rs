@@ -90,7 +90,10 @@ impl Api {
         let namespace = ask.namespace.clone().unwrap_or_default();
         let uid = self.entropy.uid();
         let metadata = json::metadata(&mut object);
-        for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "resourceVersion"] {
+        if !update.applied {
+            metadata.remove("managedFields");
+        }
+        for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"] {
             metadata.remove(field);
         }
         metadata.insert("uid".to_owned(), uid.into());
@@ -103,6 +106,8 @@ impl Api {
         }
         let served = ask.served().cloned().ok_or_else(Failure::no_such_resource)?;
         builtin::default(&resource, &mut object);
+        self.track(ask, None, &mut object, update, now);
+        builtin::admit(&resource, &mut object);
         self.admit_create(ask, &namespace, &mut object)?;
         let metadata = json::metadata(&mut object);
         if builtin::has_generation(&resource) {
@@ -131,7 +136,6 @@ impl Api {
             return Err(Failure::already_exists(ask.named(&name), taken));
         }
         self.finish_create(ask, &mut object)?;
-        self.track(ask, None, &mut object, update, now);
         if ask.dry_run() {
             return Ok(Arc::new(Stored { value: object, revision: 0 }));
         }
@@ -275,18 +279,6 @@ impl Api {
         let stored = self.commit(resource.slot, key, Some(object))?;
         self.after_write(&resource, Some(old), Some(&stored), now)?;
         Ok(stored)
-    }
-
-    /// Settles `managedFields`.
-    pub(crate) fn track(&self, _ask: &Ask, old: Option<&Value>, object: &mut Value, update: &Update, _now: Timestamp) {
-        if update.applied || update.manager.is_empty() {
-            return;
-        }
-        let kept = old.and_then(|o| json::at(o, &["metadata", "managedFields"])).cloned();
-        match kept {
-            Some(kept) => json::metadata(object).insert("managedFields".to_owned(), kept),
-            None => json::metadata(object).remove("managedFields"),
-        };
     }
 
     /// What follows from a write: definitions come into service, and so on.

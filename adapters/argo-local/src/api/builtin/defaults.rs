@@ -7,7 +7,11 @@ use crate::api::json;
 
 pub(super) fn fill(type_name: &str, object: &mut Value) {
     match type_name {
-        "core/v1.Pod" => pod::defaults(json::child(object, "spec"), true),
+        "core/v1.Pod" => {
+            let spec = json::child(object, "spec");
+            pod::defaults(spec);
+            json::default(spec, "enableServiceLinks", true);
+        }
         "core/v1.PodTemplate" => template(object, "template"),
         "core/v1.Service" => service(object),
         "core/v1.Secret" => secret(object),
@@ -16,9 +20,6 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             let spec = json::child(object, "spec");
             json::default(spec, "volumeMode", "Filesystem");
             json::default(spec, "resources", json!({}));
-            if !json::deleting(object) {
-                finalizer(object, "kubernetes.io/pvc-protection");
-            }
         }
         "core/v1.PersistentVolume" => {
             let spec = json::child(object, "spec");
@@ -26,9 +27,6 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(spec, "volumeMode", "Filesystem");
             if let Some(path) = spec.get_mut("hostPath") {
                 json::default(json::map(path), "type", "");
-            }
-            if !json::deleting(object) {
-                finalizer(object, "kubernetes.io/pv-protection");
             }
         }
         "core/v1.Event" => {
@@ -97,6 +95,16 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
     }
 }
 
+pub(super) fn admit(type_name: &str, object: &mut Value) {
+    match type_name {
+        "core/v1.Pod" => pod::admit(json::child(object, "spec")),
+        "core/v1.PersistentVolumeClaim" => finalizer(object, "kubernetes.io/pvc-protection"),
+        "core/v1.PersistentVolume" => finalizer(object, "kubernetes.io/pv-protection"),
+        "batch/v1.Job" => job_selector(object),
+        _ => {}
+    }
+}
+
 fn finalizer(object: &mut Value, name: &str) {
     let list = json::metadata(object).entry("finalizers").or_insert_with(|| json!([]));
     if let Some(list) = list.as_array_mut()
@@ -112,7 +120,7 @@ fn template(object: &mut Value, under: &str) {
     let template = json::map(holder.entry("template").or_insert_with(|| json!({})));
     template.entry("metadata").or_insert_with(|| json!({}));
     if let Some(spec) = template.get_mut("spec") {
-        pod::defaults(json::map(spec), false);
+        pod::defaults(json::map(spec));
     }
 }
 
@@ -261,23 +269,25 @@ fn job_spec(spec: &mut Map<String, Value>) {
     json::default(spec, "backoffLimit", 6);
     json::default(spec, "completionMode", "NonIndexed");
     json::default(spec, "suspend", false);
-    json::default(spec, "manualSelector", Value::Null);
-    spec.remove("manualSelector");
     let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     json::default(spec, "podReplacementPolicy", replacement);
 }
 
 fn job(object: &mut Value) {
     template(object, "spec");
-    let (uid, name) = (json::meta(object, "uid").to_owned(), json::meta(object, "name").to_owned());
-    let manual = json::at(object, &["spec", "manualSelector"]).and_then(Value::as_bool).unwrap_or(false);
-    let spec = json::child(object, "spec");
-    job_spec(spec);
-    if manual {
-        spec.insert("manualSelector".to_owned(), true.into());
-        return;
+    job_spec(json::child(object, "spec"));
+    // A job without labels has those of its pods.
+    if let Some(labels) = labels_of_template(object) {
+        json::default(json::metadata(object), "labels", labels);
     }
-    if spec.contains_key("selector") || uid.is_empty() {
+}
+
+/// What tells a job's pods from all others.
+fn job_selector(object: &mut Value) {
+    let (uid, name) = (json::meta(object, "uid").to_owned(), json::meta(object, "name").to_owned());
+    let unlabelled = json::at(object, &["metadata", "labels"]).is_none();
+    let spec = json::child(object, "spec");
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) || spec.contains_key("selector") {
         return;
     }
     spec.insert("selector".to_owned(), json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
@@ -291,6 +301,9 @@ fn job(object: &mut Value) {
         ("job-name", &name),
     ] {
         labels.insert(key.to_owned(), value.as_str().into());
+    }
+    if unlabelled && let Some(labels) = labels_of_template(object) {
+        json::metadata(object).insert("labels".to_owned(), labels);
     }
 }
 

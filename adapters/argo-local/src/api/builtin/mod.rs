@@ -20,6 +20,14 @@ pub(crate) fn default(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// What admission adds to a new object. Unlike defaults, nobody owns it.
+pub(crate) fn admit(resource: &Resource, object: &mut Value) {
+    defaults::admit(resource.type_name, object);
+}
+
+/// Parts of the metadata that status updates do not change.
+pub(crate) const METADATA_NOT_OF_STATUS: [&str; 1] = ["f:generateName"];
+
 /// Kinds whose changes are counted in `metadata.generation`.
 pub(crate) fn has_generation(resource: &Resource) -> bool {
     resource.custom()
