@@ -241,7 +241,10 @@ impl Player {
             user,
         };
         match self.api.handle(&request, self.now) {
-            Answer::Whole(reply) => {
+            Answer::Whole(mut reply) => {
+                if request.method == http::Method::HEAD {
+                    reply.body = Vec::new().into();
+                }
                 let got = read(&reply);
                 self.bindings.learn(&got.body);
                 Ok(Reaction::Got(got))
@@ -251,7 +254,7 @@ impl Player {
                 // There is no node here: the server would say that it cannot be found.
                 let body =
                     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "NotFound", "code": 404});
-                Ok(Reaction::Got(Got { status: 404, headers: BTreeMap::new(), body }))
+                Ok(Reaction::Got(Got { status: 404, headers: BTreeMap::from([("content-type".to_owned(), vec!["application/json".to_owned()])]), body }))
             }
         }
     }

@@ -41,6 +41,7 @@ mod render;
 mod resources;
 mod selectors;
 mod store;
+mod strategic;
 mod subresources;
 mod table;
 mod types;

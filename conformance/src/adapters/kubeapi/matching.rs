@@ -284,7 +284,8 @@ fn in_order(name: &str, value: &str, values: &BTreeMap<String, String>) -> bool 
     let Ok(number) = number.parse::<u64>() else { return true };
     let known = |n: u64| values.get(&format!("rv{n}")).and_then(|v| v.parse::<u64>().ok());
     if open {
-        return known(number).is_none_or(|low| value >= low) && known(number.saturating_add(1)).is_none_or(|high| value < high);
+        // Where the recorded server answered from its cache, a fresher answer is as good: only the lower bound is held to.
+        return known(number).is_none_or(|low| value >= low);
     }
     (1..number).filter_map(known).all(|low| value > low)
 }

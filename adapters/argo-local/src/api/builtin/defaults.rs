@@ -40,7 +40,12 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(map, "reportingInstance", "");
         }
         "core/v1.Node" => node(object),
-        "core/v1.LimitRange" | "core/v1.ResourceQuota" => {
+        "core/v1.LimitRange" => {
+            for limit in json::items_mut(json::child(object, "spec"), "limits") {
+                limit_range_item(json::map(limit));
+            }
+        }
+        "core/v1.ResourceQuota" => {
             json::child(object, "spec");
         }
         "core/v1.ReplicationController" => replication_controller(object),
@@ -188,6 +193,21 @@ fn node(object: &mut Value) {
     );
 }
 
+/// Where containers are limited, what is not said follows from what is.
+fn limit_range_item(limit: &mut Map<String, Value>) {
+    if limit.get("type").and_then(Value::as_str) != Some("Container") {
+        return;
+    }
+    for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+        if let Some(Value::Object(values)) = limit.get(from).cloned() {
+            let target = json::map(limit.entry(to).or_insert_with(|| json!({})));
+            for (name, value) in values {
+                json::default(target, &name, value);
+            }
+        }
+    }
+}
+
 fn labels_of_template(object: &Value) -> Option<Value> {
     json::at(object, &["spec", "template", "metadata", "labels"]).cloned()
 }
@@ -229,6 +249,7 @@ fn stateful_set(object: &mut Value) {
     if strategy.get("type").and_then(Value::as_str) == Some("RollingUpdate") {
         let rolling = json::map(strategy.entry("rollingUpdate").or_insert_with(|| json!({})));
         json::default(rolling, "partition", 0);
+        json::default(rolling, "maxUnavailable", 1);
     }
     let retention = json::map(spec.entry("persistentVolumeClaimRetentionPolicy").or_insert_with(|| json!({})));
     json::default(retention, "whenDeleted", "Retain");
@@ -269,6 +290,7 @@ fn job_spec(spec: &mut Map<String, Value>) {
     json::default(spec, "backoffLimit", 6);
     json::default(spec, "completionMode", "NonIndexed");
     json::default(spec, "suspend", false);
+    json::default(spec, "manualSelector", false);
     let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     json::default(spec, "podReplacementPolicy", replacement);
 }

@@ -270,6 +270,11 @@ impl Api {
             Some(sent) if !sent.is_empty() => sent,
             _ => old.and_then(read).unwrap_or_default(),
         };
+        if managers.is_empty() && old.is_some() {
+            // As upstream: what nobody tracked from its beginning, nobody begins to track.
+            write(object, managers);
+            return;
+        }
         let shape = self.shape(ask);
         let blank = shape.blank();
         let mut difference = Difference::of(old.unwrap_or(&blank), object, shape);

@@ -34,7 +34,8 @@ pub(crate) enum Kind {
 }
 
 /// Fields that hold a struct and no pointer to one: they are there even in an empty object.
-const HELD: [&str; 7] = ["metadata", "spec", "status", "strategy", "updateStrategy", "resources", "source"];
+const HELD: [&str; 10] =
+    ["metadata", "spec", "status", "strategy", "updateStrategy", "resources", "source", "nodeInfo", "daemonEndpoints", "kubeletEndpoint"];
 
 impl<'a> Shape<'a> {
     pub(crate) fn kind(self, value: &Value) -> Kind {
@@ -136,6 +137,12 @@ fn blank(name: &str) -> Map<String, Value> {
             }
             Code::List { .. } | Code::Map { .. } if about.required => {
                 map.insert((*field).to_owned(), Value::Null);
+            }
+            Code::Text if about.required => {
+                map.insert((*field).to_owned(), "".into());
+            }
+            Code::Int32 | Code::Int64 if about.required => {
+                map.insert((*field).to_owned(), 0.into());
             }
             _ => {}
         }
