@@ -6,6 +6,7 @@ mod controller_traces;
 mod core;
 mod examples;
 mod go;
+mod kubeapi;
 mod lang;
 mod lang_cron;
 mod lang_govaluate;
@@ -35,6 +36,7 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
         "examples/round_trip" => Some(examples::round_trip),
+        _ if file.starts_with("kubeapi/") => Some(kubeapi::run),
         _ => None,
     }
 }
