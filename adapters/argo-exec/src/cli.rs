@@ -145,9 +145,9 @@ fn run(command: Command, paths: &Paths) -> Result<(), Failure> {
     runtime.block_on(async {
         match command {
             Command::Init => init::run(&template, &text, &settings, paths).await.map_err(Failure::from),
-            Command::Wait => wait::run(template, settings, paths.clone()).await.map_err(Failure::from),
-            Command::Resource { action } => resource::run(&action, template, settings, paths).await.map_err(Failure::from),
-            Command::Data { template: data } => data::run(&data, template, settings, paths).await.map_err(Failure::from),
+            Command::Wait => wait::run(template, settings.reporting()?, paths.clone()).await.map_err(Failure::from),
+            Command::Resource { action } => resource::run(&action, template, settings.reporting()?, paths).await.map_err(Failure::from),
+            Command::Data { template: data } => data::run(&data, template, settings.reporting()?, paths).await.map_err(Failure::from),
             Command::Emissary { .. } | Command::Kill { .. } => Ok(()),
         }
     })
