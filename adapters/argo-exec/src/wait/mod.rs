@@ -21,6 +21,7 @@ mod report;
 
 pub use outputs::{MAX_RESULT, ParameterError};
 pub use report::Reporter;
+pub(crate) use report::client;
 
 use pod::PodWatch;
 use progress::Progress;

@@ -51,15 +51,18 @@ async fn configuration() -> Result<Config, WaitError> {
     Config::infer().await.map_err(|e| WaitError::Config(Box::new(e)))
 }
 
+/// A client with the pod's own way to the API.
+pub(crate) async fn client() -> Result<Client, WaitError> {
+    Client::try_from(configuration().await?).map_err(|e| WaitError::Client(Box::new(e)))
+}
+
 impl Reporter {
     /// A reporter with the pod's own way to the API: its service account, or `KUBECONFIG`.
     ///
     /// # Errors
     /// There is no such way.
     pub async fn connect(settings: &Settings) -> Result<Self, WaitError> {
-        let config = configuration().await?;
-        let client = Client::try_from(config).map_err(|e| WaitError::Client(Box::new(e)))?;
-        Ok(Self::new(client, settings))
+        Ok(Self::new(client().await?, settings))
     }
 
     /// A reporter that uses a client's default namespace.
