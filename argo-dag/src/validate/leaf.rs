@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::meta::IntOrString;
-use argo_core::workflows::{ContainerSetTemplate, ResourceTemplate, Template, WorkflowSpec};
+use argo_core::workflows::{ContainerSetTemplate, ResourceTemplate, Template};
 use argo_core::{duration, yaml};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const ACTIONS: [&str; 6] = ["get", "create", "apply", "delete", "replace", "patc
 type Wrong = Vec<(String, String)>;
 
 /// What is wrong with a leaf. `image` says whether the defaults give containers or scripts an image.
-pub(super) fn check(template: &Template, kind: &str, image: &dyn Fn(&str) -> bool, workflow: &WorkflowSpec) -> Wrong {
+pub(super) fn check(template: &Template, kind: &str, image: &dyn Fn(&str) -> bool) -> Wrong {
     let mut wrong = Wrong::new();
     let name = &template.name;
     if let Some(container) = &template.container {
@@ -53,14 +53,13 @@ pub(super) fn check(template: &Template, kind: &str, image: &dyn Fn(&str) -> boo
         let message = format!("templates.{name}.activeDeadlineSeconds must be a positive integer > 0 or an argo variable");
         wrong.push((".activeDeadlineSeconds".to_owned(), message));
     }
+    if let Some(Value::Object(plugin)) = &template.plugin
+        && plugin.len() != 1
+    {
+        wrong.push((".plugin".to_owned(), format!("templates.{name}.plugin: expected exactly one key, got {}", plugin.len())));
+    }
     if template.parallelism.is_some() {
         wrong.push((".parallelism".to_owned(), format!("templates.{name}.parallelism is only valid for steps and dag templates")));
-    }
-    let mounted = template.automount_service_account_token.or(workflow.automount_service_account_token);
-    let named = [&template.executor, &workflow.executor].iter().any(|e| e.as_ref().is_some_and(|e| !e.service_account_name.is_empty()));
-    if mounted == Some(false) && !named {
-        let message = format!("templates.{name}.executor.serviceAccountName must not be empty if automountServiceAccountToken is false");
-        wrong.push((".executor".to_owned(), message));
     }
     let makes_pod = !matches!(kind, "Suspend" | "HTTP" | "Plugin");
     for (field, is) in [("podResources", template.pod_resources.is_some()), ("resourceClaims", !template.resource_claims.is_empty())] {
@@ -118,6 +117,9 @@ pub(super) fn location(prefix: &str, artifact: &Value) -> Option<String> {
     }
     if missing(hdfs, "path") {
         return Some(format!("{prefix}.path is required"));
+    }
+    if !hdfs.get("path").and_then(Value::as_str).is_some_and(|p| p.starts_with('/') || p.contains("{{") || tags::holds_placeholder(p)) {
+        return Some(format!("{prefix}.path must be a absolute file path"));
     }
     let (cache, keytab) = (!missing(hdfs, "krbCCacheSecret"), !missing(hdfs, "krbKeytabSecret"));
     if missing(hdfs, "hdfsUser") && !cache && !keytab {
@@ -223,7 +225,7 @@ fn resource_template(template: &Template, resource: &ResourceTemplate) -> Option
     if let Some(artifact) = resource.manifest_from.as_ref().and_then(|f| f.artifact.as_ref())
         && !template.inputs.artifacts.iter().any(|a| a.name == artifact.name)
     {
-        return Some(format!("artifact {} in templates.{name}.resource.manifestFrom refer to a non-exist artifact", artifact.name));
+        return Some(format!("artifact {} in `manifestFrom` refer to a non-exist artifact", artifact.name));
     }
     if resource.manifest.is_empty() || tags::is_placeholder(&resource.manifest) {
         return None;
@@ -237,11 +239,7 @@ fn resource_template(template: &Template, resource: &ResourceTemplate) -> Option
         rest = after;
     }
     readable.push_str(rest);
-    let documents = yaml::parse_documents(&readable);
-    // A patch need not be an object: JSON patches are lists.
-    let fits = |value: &Value| value.is_object() || action == "patch" || value.as_str() == Some("placeholder");
-    let is_good = documents.is_ok_and(|all| all.iter().all(|d| fits(&d.value)));
-    (!is_good).then(|| format!("templates.{name}.resource.manifest must be a valid yaml"))
+    yaml::parse_documents(&readable).is_err().then(|| format!("templates.{name}.resource.manifest must be a valid yaml"))
 }
 
 fn is_positive(n: &IntOrString) -> bool {
