@@ -307,7 +307,7 @@ fn resources_container_sets_and_metrics() {
     assert_eq!(first(&set("")), "templates.a.containerSet.containers must have at least one container");
     assert_eq!(
         first(&set("{name: p, image: i, dependencies: [q]}, {name: q, image: i, dependencies: [p]}")),
-        "templates.a.containerSet.containers dependency cycle detected: p->q"
+        "templates.a.containerSet.containers dependency cycle detected: p->q->p"
     );
     let metric = |metric: &str| format!("entrypoint: a\ntemplates: [{{name: a, suspend: {{}}, metrics: {{prometheus: [{metric}]}}}}]");
     assert_eq!(

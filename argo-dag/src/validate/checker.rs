@@ -16,6 +16,8 @@ use crate::pod::has_location_or_key;
 
 /// Templates that call each other are followed this deep; what lies deeper is looked at from its own beginning.
 const DEEPEST: usize = 16;
+/// Longest value that is put into texts here, in bytes; a placeholder stands for longer ones. Values that are named often would fill the memory.
+const LONGEST: usize = 4096;
 
 /// Where template names are looked up.
 #[derive(Clone)]
@@ -322,9 +324,11 @@ impl<'a> Checker<'a> {
         let mut value = json!(template);
         let pod = self.placeholder();
         let is_pod = !matches!(kind, "Steps" | "DAG" | "Suspend" | "HTTP" | "Plugin");
-        tags::fill(&mut value, &|name| if name == "pod.name" { is_pod.then(|| pod.clone()) } else { self.globals.get(name).cloned() });
+        tags::fill(&mut value, &|name| {
+            if name == "pod.name" { is_pod.then(|| pod.clone()) } else { self.globals.get(name).map(|v| short(v)) }
+        });
         let known = known_inputs(&value);
-        tags::fill(&mut value, &|name| known.get(name).cloned());
+        tags::fill(&mut value, &|name| known.get(name).map(|v| short(v)));
         match serde_json::from_value(value) {
             Ok(processed) => Some(Box::new(processed)),
             Err(error) => {
@@ -473,6 +477,10 @@ fn inputs(template: &Template, kind: &str, scope: &mut Scope) -> Vec<(String, St
         wrong.push((".initContainers".to_owned(), "initContainers must all have container name".to_owned()));
     }
     wrong
+}
+
+fn short(value: &str) -> String {
+    if value.len() > LONGEST { tags::placeholder(0) } else { value.to_owned() }
 }
 
 /// What a template's own inputs and outputs put into its texts.

@@ -8,6 +8,7 @@ use argo_lang::depends::Logic;
 use serde_json::{Value, json};
 
 use super::checker::{Base, Checker, Given, Holder, Place};
+use super::leaf::cycle;
 use super::steps::add_items;
 use super::tags::{self, Scope};
 use super::{arguments, names};
@@ -161,10 +162,13 @@ impl<'a> Checker<'a> {
         }
         if order.len() < tasks.len() {
             let placed: BTreeSet<usize> = order.into_iter().collect();
-            let stuck: Vec<(usize, &DagTask)> = tasks.iter().enumerate().filter(|(i, _)| !placed.contains(i)).collect();
-            let names: Vec<&str> = stuck.iter().map(|(_, t)| t.name.as_str()).collect();
-            let hint = format!("these wait for each other: {}", names.join(", "));
-            let at = stuck.first().map(|(i, _)| format!("{path}.dag.tasks[{i}]")).unwrap_or_default();
+            let stuck: BTreeMap<&str, Vec<&str>> = (tasks.iter().zip(waits).enumerate())
+                .filter(|(i, _)| !placed.contains(i))
+                .map(|(_, (task, waits))| (task.name.as_str(), waits.keys().map(String::as_str).collect()))
+                .collect();
+            let names = cycle(&stuck).unwrap_or_default();
+            let hint = format!("these wait for each other: {}", names.join(" -> "));
+            let at = names.first().and_then(|n| index.get(n)).map(|i| format!("{path}.dag.tasks[{i}]")).unwrap_or_default();
             self.say_hint(at, format!("{prefix}templates.{name} sorting failed: graph with cycle"), hint);
             return None;
         }

@@ -190,18 +190,32 @@ fn container_set(set: &ContainerSetTemplate) -> Option<String> {
             }
         }
     }
-    let mut ended: BTreeSet<&str> = BTreeSet::new();
+    let graph = set.containers.iter().map(|c| (c.name.as_str(), c.dependencies.iter().map(String::as_str).collect())).collect();
+    cycle(&graph).map(|names| format!("containers dependency cycle detected: {}", names.join("->")))
+}
+
+/// Names that wait for each other, the first again at the end; none where nothing does. `graph` has what each waits for.
+pub(super) fn cycle<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Option<Vec<&'n str>> {
+    let mut left = graph.clone();
     loop {
-        let before = ended.len();
-        let ready = |d: &String| ended.contains(d.as_str());
-        let now: Vec<&str> = set.containers.iter().filter(|c| c.dependencies.iter().all(ready)).map(|c| c.name.as_str()).collect();
-        ended.extend(now);
-        if ended.len() == before {
+        let before = left.len();
+        let free: BTreeSet<&str> = left.iter().filter(|(_, waits)| !waits.iter().any(|w| left.contains_key(w))).map(|(n, _)| *n).collect();
+        left.retain(|name, _| !free.contains(name));
+        if left.len() == before {
             break;
         }
     }
-    let stuck: Vec<&str> = set.containers.iter().map(|c| c.name.as_str()).filter(|name| !ended.contains(name)).collect();
-    (!stuck.is_empty()).then(|| format!("containers dependency cycle detected: {}", stuck.join("->")))
+    // All that are left wait for others that are left: following them must come back to one already seen.
+    let mut names = vec![*left.keys().next()?];
+    loop {
+        let next = left.get(names.last()?)?.iter().copied().find(|w| left.contains_key(w))?;
+        if let Some(start) = names.iter().position(|n| *n == next) {
+            names.drain(..start);
+            names.push(next);
+            return Some(names);
+        }
+        names.push(next);
+    }
 }
 
 fn resource_template(template: &Template, resource: &ResourceTemplate) -> Option<String> {
