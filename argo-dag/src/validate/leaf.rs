@@ -86,6 +86,12 @@ pub(super) fn common(template: &Template) -> Wrong {
             wrong.push((format!(".metrics.prometheus[{index}]"), message));
         }
     }
+    if let Some(memoize) = &template.memoize
+        && !memoize.max_age.is_empty()
+        && bad_timeout(&memoize.max_age).is_some()
+    {
+        wrong.push((".memoize.maxAge".to_owned(), format!("templates.{name}.memoize.maxAge '{}' is not a duration", memoize.max_age)));
+    }
     if let Some(retry) = &template.retry_strategy {
         wrong.extend(spec::retry(retry, &format!("templates.{name}.")).into_iter().map(|(at, m)| (format!(".retryStrategy{at}"), m)));
     }
