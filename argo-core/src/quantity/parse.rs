@@ -107,8 +107,8 @@ fn small(text: &str, parts: &Parts<'_>, base: u32, exponent: i32, format: Format
     let value: i64 = format!("{whole}{}", parts.fraction).parse().ok()?;
     let product = value.checked_mul(factor)?;
     let signed = if parts.positive { product } else { product.saturating_neg() };
-    // The text is kept where it cannot be shortened much: no fraction, and fewer than three factors of the base.
-    let kept = parts.fraction.is_empty() && value.checked_rem(i64::from(base.pow(3))) != Some(0);
+    // The text is kept where it cannot be shortened much: no fraction, an exponent that has a suffix, and fewer than three factors of the base.
+    let kept = parts.fraction.is_empty() && scale <= 18 && value.checked_rem(i64::from(base.pow(3))) != Some(0);
     let text = if kept { text.to_owned() } else { String::new() };
     Some(Quantity { amount: Amount::Small { value: signed, scale }, format, text })
 }
