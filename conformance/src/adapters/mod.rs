@@ -7,6 +7,7 @@ mod examples;
 mod lang;
 mod lang_cron;
 mod lang_govaluate;
+mod lang_paths;
 mod node_ids;
 mod rollouts;
 
@@ -22,6 +23,10 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/expr" => Some(lang::expr),
         "lang/cron" => Some(lang_cron::cron),
         "events/golden_cron" => Some(lang_cron::golden_cron),
+        "lang/jsonpath" => Some(lang_paths::jsonpath),
+        "lang/gjson" => Some(lang_paths::gjson),
+        "lang/sjson" => Some(lang_paths::sjson),
+        "events/golden_sjson" => Some(lang_paths::golden_sjson),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
