@@ -10,6 +10,7 @@ mod kubeapi;
 mod lang;
 mod lang_cron;
 mod lang_govaluate;
+mod lang_paths;
 mod node_ids;
 mod recorded;
 mod rollouts;
@@ -35,6 +36,10 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/expr" => Some(lang::expr),
         "lang/cron" => Some(lang_cron::cron),
         "events/golden_cron" => Some(lang_cron::golden_cron),
+        "lang/jsonpath" => Some(lang_paths::jsonpath),
+        "lang/gjson" => Some(lang_paths::gjson),
+        "lang/sjson" => Some(lang_paths::sjson),
+        "events/golden_sjson" => Some(lang_paths::golden_sjson),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
