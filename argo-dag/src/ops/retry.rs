@@ -310,11 +310,9 @@ impl<'w> Graph<'w> {
     fn is_replaced(&self, node: &'w NodeStatus) -> bool {
         self.around(node).into_iter().any(|outer| match self.group_of(outer) {
             Some(retry) if retry.type_ == "Retry" => {
-                let attempts = retry.children.iter().filter_map(|id| self.node(id));
-                attempts
-                    .filter(|child| self.group_of(child).is_some_and(|group| group.id == retry.id))
-                    .next_back()
-                    .is_some_and(|last| last.id != outer.id)
+                let mut attempts = retry.children.iter().filter_map(|id| self.node(id));
+                let last = attempts.rfind(|child| self.group_of(child).is_some_and(|group| group.id == retry.id));
+                last.is_some_and(|last| last.id != outer.id)
             }
             _ => false,
         })

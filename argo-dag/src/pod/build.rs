@@ -291,7 +291,7 @@ fn wrap(container: &mut Container, options: &PodOptions) -> Result<(), PodError>
     let mut command = words(container, "command");
     if command.is_empty() {
         let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-        let known = options.images.get(image).filter(|i| !i.entrypoint.is_empty() || !i.cmd.is_empty()).ok_or_else(|| {
+        let known = options.image(image).filter(|i| !i.entrypoint.is_empty() || !i.cmd.is_empty()).ok_or_else(|| {
             PodError::Template(format!(
                 "container {:?} names no command, and what image {image:?} would run is not known: give it a command, or list the image under \
                  \"images\" in the controller's configuration",

@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use crate::event::PodSeen;
 
+pub(crate) use artifacts::has_location_or_key;
+
 /// Settings of the controller that shape pods.
 #[derive(Clone, Debug)]
 pub struct PodOptions {
@@ -49,6 +51,22 @@ impl Default for PodOptions {
             instance_id: String::new(),
             executor_log_level: "warn".to_owned(),
         }
+    }
+}
+
+impl PodOptions {
+    /// What is known of an image: by the whole name, else by the name without default registry, tag and digest, so that `alpine` stands for every version.
+    #[must_use]
+    pub fn image(&self, name: &str) -> Option<&ImageConfig> {
+        self.images.get(name).or_else(|| {
+            let name = name.split('@').next().unwrap_or_default();
+            let name = match name.rsplit_once(':') {
+                Some((repository, tag)) if !tag.contains('/') => repository,
+                _ => name,
+            };
+            let name = name.strip_prefix("docker.io/").unwrap_or(name);
+            self.images.get(name.strip_prefix("library/").unwrap_or(name))
+        })
     }
 }
 

@@ -15,17 +15,21 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::LogParams;
+use kube::core::{DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event, metadata_watcher};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::session::{Session, read};
 use crate::show::screen::Screen;
 use crate::show::{self, tree::TreeOptions};
 
-/// How often durations on the screen are brought up to date.
-const TICK: Duration = Duration::from_millis(250);
+/// How often the screen is drawn at most.
+const TICK: Duration = Duration::from_millis(100);
+/// How often a workflow is looked at, at most; less often where that takes long.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long the last lines of logs are waited for after the end.
 const LOGS_END: Duration = Duration::from_secs(5);
 /// Between tries to read the log of a container that has not started.
@@ -68,33 +72,85 @@ pub enum Ended {
 type Change = (String, Outcome<Option<Workflow>>);
 
 /// Everything that happens to a workflow, beginning with what it is now; none once it is deleted.
+///
+/// Only its metadata is watched. The whole object, which may be megabytes, is asked for when it has changed, but not more often than makes sense to look at.
 fn changes(session: &Session, name: &str) -> BoxStream<'static, Change> {
+    let (sender, receiver) = mpsc::channel(1);
+    let (session, name) = (session.clone(), name.to_owned());
+    tokio::spawn(async move {
+        let told = sender.clone();
+        tokio::select! {
+            () = told.closed() => {}
+            () = tell(&session, &name, &sender) => {}
+        }
+    });
+    futures::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|change| (change, receiver)) }).boxed()
+}
+
+/// What the watch says of a workflow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Running,
+    Ended,
+    Gone,
+}
+
+async fn tell(session: &Session, name: &str, sender: &mpsc::Sender<Change>) {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let stream = watcher(session.api(&crd::WORKFLOW), config).default_backoff();
-    let name = name.to_owned();
+    let mut stream = metadata_watcher(session.api(&crd::WORKFLOW), config).default_backoff().boxed();
     let mut listed = false;
-    stream
-        .filter_map(move |event| {
-            let change = match event {
-                Ok(Event::InitApply(object) | Event::Apply(object)) => {
-                    listed = true;
-                    Some(read(object).map(Some))
+    let mut look = |event: Result<Event<PartialObjectMeta<DynamicObject>>, watcher::Error>| match event {
+        Ok(Event::InitApply(object) | Event::Apply(object)) => {
+            listed = true;
+            let ended = object.metadata.labels.is_some_and(|labels| labels.get(ops::COMPLETED).is_some_and(|value| value == "true"));
+            Ok(Some(if ended { Seen::Ended } else { Seen::Running }))
+        }
+        Ok(Event::Delete(_)) => Ok(Some(Seen::Gone)),
+        Ok(Event::Init) => {
+            listed = false;
+            Ok(None)
+        }
+        Ok(Event::InitDone) => Ok((!listed).then_some(Seen::Gone)),
+        // A watch is taken up again by itself; a list that is refused will be refused again.
+        Err(watcher::Error::InitialListFailed(e @ kube::Error::Api(_))) => Err(Failure::api("watch workflows", &e)),
+        Err(_) => Ok(None),
+    };
+    let mut next_look = Instant::now();
+    while let Some(event) = stream.next().await {
+        let mut seen = match look(event) {
+            Ok(Some(seen)) => seen,
+            Ok(None) => continue,
+            Err(failure) => {
+                // Nobody is left to be told.
+                let _ = sender.send((name.to_owned(), Err(failure))).await;
+                return;
+            }
+        };
+        while seen == Seen::Running {
+            match tokio::time::timeout_at(next_look, stream.next()).await {
+                Ok(Some(event)) => {
+                    if let Ok(Some(now)) = look(event) {
+                        seen = now;
+                    }
                 }
-                Ok(Event::Delete(_)) => Some(Ok(None)),
-                Ok(Event::Init) => {
-                    listed = false;
-                    None
-                }
-                Ok(Event::InitDone) if !listed => Some(Ok(None)),
-                Ok(Event::InitDone) => None,
-                // The watch is taken up again by itself; only what will never work ends it.
-                Err(watcher::Error::InitialListFailed(e)) => Some(Err(Failure::api("watch workflows", &e))),
-                Err(_) => None,
-            };
-            let name = name.clone();
-            async move { change.map(|change| (name, change)) }
-        })
-        .boxed()
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let asked = Instant::now();
+        let change = match seen {
+            Seen::Gone => Ok(None),
+            Seen::Running | Seen::Ended => match session.api(&crd::WORKFLOW).get_opt(name).await {
+                Ok(object) => object.map(read).transpose(),
+                Err(kube::Error::Api(status)) => Err(Failure::api(&format!("get Workflow {name:?}"), &kube::Error::Api(status))),
+                // The connection broke: the watch comes back, and with it the next look.
+                Err(_) => continue,
+            },
+        };
+        next_look = Instant::now() + LOOK.max(asked.elapsed().saturating_mul(4));
+        if sender.send((name.to_owned(), change)).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Follows workflows until all have ended, or until `until`.
@@ -124,7 +180,7 @@ pub async fn follow(session: &Session, names: &[String], how: Follow, until: Pin
                 state.screen.clear()?;
                 return Ok(Ended::Until(state.workflows.into_values().collect()));
             }
-            _ = tick.tick(), if session.look.fancy => state.redraw()?,
+            _ = tick.tick(), if session.look.fancy && how.show == Show::Tree => state.redraw()?,
         }
         if names.iter().all(|name| state.workflows.get(name).is_some_and(ops::is_completed)) {
             break;
@@ -170,13 +226,10 @@ impl State<'_> {
             self.screen.print(&news)?;
         }
         self.workflows.insert(name, workflow);
-        self.redraw()
+        Ok(())
     }
 
     fn redraw(&mut self) -> Outcome {
-        if self.how.show != Show::Tree || !self.session.look.fancy {
-            return Ok(());
-        }
         let now = Timestamp::now();
         let mut lines = Vec::new();
         for workflow in self.names.iter().filter_map(|name| self.workflows.get(name)) {
@@ -199,7 +252,8 @@ struct Progress {
 impl Progress {
     /// A line for the workflow and each node whose phase or message is new: `name  phase  message`.
     fn news(&mut self, workflow: &Workflow) -> Vec<String> {
-        let mut nodes: Vec<&NodeStatus> = workflow.status.nodes.values().filter(|n| n.type_ != "StepGroup" && n.name != workflow.metadata.name).collect();
+        let mut nodes: Vec<&NodeStatus> =
+            workflow.status.nodes.values().filter(|n| n.type_ != "StepGroup" && n.name != workflow.metadata.name).collect();
         nodes.sort_by_key(|n| (n.finished_at.is_none(), n.finished_at, n.started_at));
         let mut lines = Vec::new();
         let mut tell = |name: &str, phase: &str, message: &str| {

@@ -1,155 +1,101 @@
-//! `argo`: the command line over the library crates. So far it reads the languages of manifests.
+//! `argo`: workflows on this machine without a cluster, or in one. Thin: the library crates do the work.
 
-use std::path::{Path, PathBuf};
+// `pub` is for the other modules: a program has no outside.
+#![allow(unreachable_pub)]
+
+mod cli;
+mod commands;
+mod embedded;
+mod failure;
+mod follow;
+mod manifest;
+mod session;
+mod show;
+
+use std::path::Path;
 use std::process::ExitCode;
 
-use argo_lang::{Env, Value, depends, expr, tags, when};
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use argo_kube::crd;
+use clap::{CommandFactory, Parser};
 
-#[derive(Parser)]
-#[command(name = "argo", version, about = "Argo in Rust", arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Try the languages that manifests contain.
-    #[command(subcommand)]
-    Lang(Lang),
-    /// Print a completion script for a shell.
-    Completion {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Subcommand)]
-enum Lang {
-    /// Run a program and print its value.
-    Eval {
-        /// Which language.
-        language: Language,
-        /// The program.
-        program: String,
-        /// YAML or JSON file: a map of the names that the program may use.
-        #[arg(long, value_name = "FILE")]
-        env: Option<PathBuf>,
-    },
-    /// Parse a program and say where it is wrong.
-    Check {
-        /// Which language.
-        language: Language,
-        /// The program.
-        program: String,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Language {
-    /// `expression:` and `{{=…}}`.
-    Expr,
-    /// Text with `{{tags}}`.
-    Tags,
-    /// `when:` of steps and tasks.
-    When,
-    /// `depends:` of DAG tasks.
-    Depends,
-}
+use cli::{Cli, Command};
+use commands::{control, delete, get, kinds, lang, lint, list, logs, retry, run, submit, up, watch};
+use failure::{Code, Failure, Outcome};
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Lang(Lang::Eval { language, program, env }) => read_env(env.as_deref()).and_then(|env| evaluate(language, &program, &env)),
-        Command::Lang(Lang::Check { language, program }) => check(language, &program).map(|()| "ok".to_owned()),
+    // One program does all: under another name, or as a hidden command, it is the executor inside pods and the node's helper. Both come before any thread.
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|program| Path::new(&program).file_name().is_some_and(|name| name == "argoexec")) {
+        return argo_exec::main(std::env::args_os());
+    }
+    match arguments.next() {
+        Some(first) if first == "argoexec" => return argo_exec::main(std::env::args_os().skip(1)),
+        Some(first) if first == "__node" => return argo_local::node::shim(arguments),
+        _ => {}
+    }
+    let cli = Cli::parse();
+    let done = match &cli.command {
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "argo", &mut std::io::stdout());
-            return ExitCode::SUCCESS;
+            clap_complete::generate(*shell, &mut Cli::command(), "argo", &mut std::io::stdout());
+            Ok(())
         }
+        Command::Version { short } => {
+            let version = env!("CARGO_PKG_VERSION");
+            commands::print(&[if *short {
+                format!("argo: v{version}")
+            } else {
+                format!("argo: v{version}\n  Platform: {}/{}", std::env::consts::OS, std::env::consts::ARCH)
+            }])
+        }
+        Command::Lang(command) => lang::run(command),
+        _ => with_runtime(&cli),
     };
     match done {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(message) => {
-            eprintln!("error: {message}");
-            ExitCode::FAILURE
-        }
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
     }
 }
 
-/// The names of a file, as they are written and as the dotted paths below them.
-struct Names(Value);
+fn with_runtime(cli: &Cli) -> Outcome {
+    let filter = tracing_subscriber::EnvFilter::try_new(&cli.loglevel)
+        .map_err(|e| Failure::new(Code::Usage, format!("--loglevel {:?}: {e}", cli.loglevel)))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::new(Code::Internal, format!("no threads can be started: {e}")))?;
+    let done = runtime.block_on(dispatch(cli));
+    // Blocking calls, such as reading standard input, must not hold up the end.
+    runtime.shutdown_background();
+    done
+}
 
-impl Names {
-    fn path(&self, path: &str) -> Option<Value> {
-        let Value::Map(map) = &self.0 else { return None };
-        if let Some(value) = map.get(path) {
-            return Some(value.clone());
-        }
-        path.split('.').try_fold(self.0.clone(), |value, part| match value {
-            Value::Map(map) => map.get(part).cloned(),
-            _ => None,
-        })
+async fn dispatch(cli: &Cli) -> Outcome {
+    let connection = &cli.connection;
+    match &cli.command {
+        Command::Run(args) => return run::run(args, connection.namespace.as_deref()).await,
+        Command::Up(args) => return up::run(args).await,
+        Command::Lint(args) => return lint::run(args, connection).await,
+        Command::Template(action) => return kinds::run(&crd::WORKFLOW_TEMPLATE, action, connection).await,
+        Command::ClusterTemplate(action) => return kinds::run(&crd::CLUSTER_WORKFLOW_TEMPLATE, action, connection).await,
+        Command::Cron(action) => return kinds::cron(action, connection).await,
+        _ => {}
     }
-}
-
-impl Env for Names {
-    fn get(&self, name: &str) -> Option<Value> {
-        self.path(name)
-    }
-}
-
-impl tags::Scope for Names {
-    fn lookup(&self, path: &str) -> Option<Value> {
-        self.path(path)
-    }
-}
-
-fn read_env(file: Option<&Path>) -> Result<Names, String> {
-    let Some(file) = file else { return Ok(Names(Value::from(serde_json::json!({})))) };
-    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let documents = argo_core::yaml::parse_documents(&text).map_err(|e| format!("{}: {e}", file.display()))?;
-    let value = documents.into_iter().next().map_or_else(|| serde_json::json!({}), |d| d.value);
-    if value.is_object() { Ok(Names(Value::from(value))) } else { Err(format!("{}: a map of names is expected", file.display())) }
-}
-
-fn evaluate(language: Language, program: &str, env: &Names) -> Result<String, String> {
-    match language {
-        Language::Expr => {
-            let parsed = expr::Program::parse(program).map_err(|e| e.render(program))?;
-            let value = parsed.run(env).map_err(|e| format!("{}\n{}", e.message, e.span.render(program)))?;
-            Ok(value.to_json().to_string())
-        }
-        Language::Tags => {
-            let parsed = tags::Template::parse(program).map_err(|e| e.render(program))?;
-            parsed.render(env, tags::Policy::RefuseUnknown).map_err(|e| e.to_string())
-        }
-        Language::When => match when::holds(program) {
-            Ok(holds) => Ok(holds.to_string()),
-            Err(when::WhenError::Parse(e)) => Err(e.render(program)),
-            Err(other) => Err(other.to_string()),
-        },
-        Language::Depends => {
-            let logic = depends::Logic::parse(program).map_err(|e| e.render(program))?;
-            let phase = |task: &str| env.path(task).map(|v| v.to_string()).unwrap_or_default();
-            let holds = logic.holds(&|task| matches!(phase(task).as_str(), "Succeeded" | "Skipped" | "Daemoned"), &|task, result| {
-                phase(task) == format!("{result:?}")
-            });
-            Ok(holds.to_string())
-        }
-    }
-}
-
-fn check(language: Language, program: &str) -> Result<(), String> {
-    match language {
-        Language::Expr => expr::Program::parse(program).map(drop).map_err(|e| e.render(program)),
-        Language::Tags => tags::Template::parse(program).map(drop).map_err(|e| e.render(program)),
-        Language::When => match when::evaluate(program) {
-            Err(when::WhenError::Parse(e)) => Err(e.render(program)),
-            _ => Ok(()),
-        },
-        Language::Depends => depends::Logic::parse(program).map(drop).map_err(|e| e.render(program)),
+    let session = &connection.session().await?;
+    match &cli.command {
+        Command::Submit(args) => submit::run(args, session).await,
+        Command::List(args) => list::run(args, session).await,
+        Command::Get(args) => get::run(args, session).await,
+        Command::Logs(args) => logs::run(args, session).await,
+        Command::Watch(args) => watch::run_watch(args, session).await,
+        Command::Wait(args) => watch::run_wait(args, session).await,
+        Command::Delete(args) => delete::run(args, session).await,
+        Command::Stop(args) => control::stop(args, session).await,
+        Command::Terminate(args) => control::terminate(args, session).await,
+        Command::Suspend(args) => control::suspend(args, session).await,
+        Command::Resume(args) => control::resume(args, session).await,
+        Command::Node(command) => control::node(command, session).await,
+        Command::Retry(args) => retry::run_retry(args, session).await,
+        Command::Resubmit(args) => retry::run_resubmit(args, session).await,
+        // Those above have been seen to.
+        _ => Ok(()),
     }
 }

@@ -74,8 +74,9 @@ impl Connection {
                 .hint("`argo run FILE` needs none; `argo up` starts one here; --kubeconfig and --context name another")
         };
         let kubeconfig = match &self.kubeconfig {
-            Some(file) => Kubeconfig::read_from(file)
-                .map_err(|e| Failure::new(Code::NoInput, format!("{}: {e}", file.display())).hint("--kubeconfig names a kubeconfig file"))?,
+            Some(file) => Kubeconfig::read_from(file).map_err(|e| {
+                Failure::new(Code::NoInput, format!("{}: {e}", file.display())).hint("--kubeconfig names a kubeconfig file")
+            })?,
             None if self.context.is_some() => Kubeconfig::read().map_err(|e| unusable(&e))?,
             None => match Kubeconfig::read_from(well_known_kubeconfig()).ok().filter(answers) {
                 Some(local) => local,
@@ -141,7 +142,9 @@ impl Session {
         }
         let all: Vec<Workflow> = self.list(&crd::WORKFLOW, &self.namespace, &ListParams::default()).await?;
         let newest = all.into_iter().max_by_key(|w| (w.metadata.creation_timestamp, w.metadata.name.clone()));
-        newest.map(|w| w.metadata.name).ok_or_else(|| Failure::new(Code::Failed, format!("there are no workflows in namespace {}", self.namespace)))
+        newest
+            .map(|w| w.metadata.name)
+            .ok_or_else(|| Failure::new(Code::Failed, format!("there are no workflows in namespace {}", self.namespace)))
     }
 
     /// Changes a workflow as `change` says, again if somebody else was faster. None when there was nothing to change.

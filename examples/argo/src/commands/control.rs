@@ -101,7 +101,9 @@ pub async fn resume(args: &ResumeArgs, session: &Session) -> Outcome {
                 control::resume(workflow, selector, now, &actor).map_err(|e| {
                     let failure = Failure::new(Code::Failed, e.to_string());
                     match e {
-                        control::ControlError::Unset { name: output } => failure.hint(format!("set it: argo node set {name} --node-field-selector … -p {output}=VALUE")),
+                        control::ControlError::Unset { name: output } => {
+                            failure.hint(format!("set it: argo node set {name} --node-field-selector … -p {output}=VALUE"))
+                        }
                         _ => failure,
                     }
                 })

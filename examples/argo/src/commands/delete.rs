@@ -43,7 +43,8 @@ pub async fn run(args: &DeleteArgs, session: &Session) -> Outcome {
         }
     }
     if targets.is_empty() {
-        return Err(Failure::new(Code::Usage, "no workflow is named").hint("give names, `@latest`, --all, --completed, --older 3h or a selector with -l"));
+        return Err(Failure::new(Code::Usage, "no workflow is named")
+            .hint("give names, `@latest`, --all, --completed, --older 3h or a selector with -l"));
     }
     let params = DeleteParams { propagation_policy: Some(PropagationPolicy::Background), dry_run: args.dry_run, ..DeleteParams::default() };
     for (namespace, name) in targets {

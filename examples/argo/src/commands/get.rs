@@ -28,7 +28,8 @@ pub struct GetArgs {
 
 /// Runs the command.
 pub async fn run(args: &GetArgs, session: &Session) -> Outcome {
-    let selector = NodeSelector::parse(args.node_field_selector.as_deref().unwrap_or_default()).map_err(|e| Failure::new(Code::Usage, e.to_string()))?;
+    let selector = NodeSelector::parse(args.node_field_selector.as_deref().unwrap_or_default())
+        .map_err(|e| Failure::new(Code::Usage, e.to_string()))?;
     let options = TreeOptions { wide: args.output == Output::Wide, selector, status: args.status.clone().unwrap_or_default() };
     for (at, name) in args.names.iter().enumerate() {
         let workflow = session.workflow(name).await?;

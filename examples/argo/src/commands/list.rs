@@ -79,7 +79,8 @@ impl Filter {
 
     /// Asks for them.
     pub async fn find(&self, session: &Session) -> Outcome<Vec<Workflow>> {
-        let params = ListParams { label_selector: self.label_selector(), field_selector: self.field_selector.clone(), ..ListParams::default() };
+        let params =
+            ListParams { label_selector: self.label_selector(), field_selector: self.field_selector.clone(), ..ListParams::default() };
         let namespace = if self.all_namespaces { "" } else { session.namespace.as_str() };
         let mut workflows: Vec<Workflow> = session.list(&crd::WORKFLOW, namespace, &params).await?;
         let now = Timestamp::now();
@@ -132,7 +133,9 @@ pub async fn run(args: &ListArgs, session: &Session) -> Outcome {
         }
         Output::Name => print(&workflows.into_iter().map(|w| w.metadata.name).collect::<Vec<_>>()),
         Output::Text | Output::Wide if workflows.is_empty() => print(&["No workflows found".to_owned()]),
-        Output::Text | Output::Wide => print(&lines(&workflows, args.output == Output::Wide, args.filter.all_namespaces, !args.no_headers, now, session.look)),
+        Output::Text | Output::Wide => {
+            print(&lines(&workflows, args.output == Output::Wide, args.filter.all_namespaces, !args.no_headers, now, session.look))
+        }
     }
 }
 
@@ -156,7 +159,8 @@ fn lines(workflows: &[Workflow], wide: bool, namespaces: bool, header: bool, now
         row.extend([age.into(), took.into(), workflow.spec.priority.unwrap_or_default().to_string().into(), run.message.as_str().into()]);
         if wide {
             row.push(counts(workflow).into());
-            let parameters: Vec<String> = workflow.spec.arguments.parameters.iter().filter_map(|p| Some(format!("{}={}", p.name, p.value.as_ref()?))).collect();
+            let parameters: Vec<String> =
+                workflow.spec.arguments.parameters.iter().filter_map(|p| Some(format!("{}={}", p.name, p.value.as_ref()?))).collect();
             row.push(parameters.join(",").into());
         }
         rows.push(row);
@@ -204,7 +208,8 @@ mod tests {
 
     #[test]
     fn filters_become_a_label_selector() {
-        let filter = Filter { completed: true, status: vec!["Failed".into(), "Error".into()], selector: Some("a=b".into()), ..Filter::default() };
+        let filter =
+            Filter { completed: true, status: vec!["Failed".into(), "Error".into()], selector: Some("a=b".into()), ..Filter::default() };
         let expected = "a=b,workflows.argoproj.io/completed=true,workflows.argoproj.io/phase in (Failed,Error)";
         assert_eq!(filter.label_selector().unwrap(), expected);
         assert!(filter.is_any() && !Filter::default().is_any());

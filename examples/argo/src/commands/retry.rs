@@ -65,7 +65,9 @@ pub async fn run_retry(args: &RetryArgs, session: &Session) -> Outcome {
 async fn forget(session: &Session, pods: &[String], nodes: &[String]) -> Outcome {
     let pods_api = driver::api(&session.client, &ApiResource::erase::<Pod>(&()), &session.namespace);
     let results_api = session.api(&crd::WORKFLOW_TASK_RESULT);
-    let failed = |what: &str, name: &str, failure: driver::Failure| Failure::new(Code::Unavailable, format!("delete {what} {name:?}: {}", failure.message));
+    let failed = |what: &str, name: &str, failure: driver::Failure| {
+        Failure::new(Code::Unavailable, format!("delete {what} {name:?}: {}", failure.message))
+    };
     for name in pods {
         driver::delete(&pods_api, name, &DeleteParams::default()).await.map_err(|e| failed("pod", name, e))?;
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::watch::{self, Attend};
 use super::{print, print_text};
 use crate::failure::{Code, Failure, Outcome};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Files, Manifest};
 use crate::session::Session;
 use crate::show::{self, Output};
 
@@ -98,9 +98,9 @@ pub struct SubmitArgs {
     /// Print what the API would make of it, without creating it.
     #[arg(long, conflicts_with_all = ["wait", "watch", "log"])]
     server_dry_run: bool,
-    /// Do not look for unknown fields.
-    #[arg(long = "no-strict", action = clap::ArgAction::SetFalse)]
-    strict: bool,
+    /// Let unknown fields be.
+    #[arg(long = "no-strict")]
+    lenient: bool,
     /// How to print.
     #[arg(short, long, value_enum, default_value_t, hide_default_value = true)]
     output: Output,
@@ -136,13 +136,17 @@ pub fn workflows(manifests: &[Manifest], options: &SubmitOptions) -> Outcome<Vec
         let mut workflow: Workflow = manifest.read()?;
         submit::apply(&mut workflow, options)?;
         if workflow.metadata.name.is_empty() && workflow.metadata.generate_name.is_empty() {
-            return Err(Failure::new(Code::Manifest, format!("{}: the workflow has neither name nor generateName", manifest.place("metadata")))
-                .hint("give it one in metadata, or with --name or --generate-name"));
+            return Err(Failure::new(
+                Code::Manifest,
+                format!("{}: the workflow has neither name nor generateName", manifest.place("metadata")),
+            )
+            .hint("give it one in metadata, or with --name or --generate-name"));
         }
         workflows.push(workflow);
     }
     if workflows.len() > 1 && !options.name.is_empty() {
-        return Err(Failure::new(Code::Usage, format!("--name is for one workflow, and the files hold {}", workflows.len())).hint("use --generate-name"));
+        return Err(Failure::new(Code::Usage, format!("--name is for one workflow, and the files hold {}", workflows.len()))
+            .hint("use --generate-name"));
     }
     Ok(workflows)
 }
@@ -153,19 +157,21 @@ pub async fn run(args: &SubmitArgs, session: &Session) -> Outcome {
     let found = match &args.from {
         Some(from) => vec![from_object(session, from, &options).await?],
         None => {
-            let manifests = manifest::read_all(&args.files)?;
-            if args.strict {
-                super::lint::refuse_unknown(&manifests)?;
-            }
+            let manifests = Files::read(&args.files)?.manifests(args.lenient)?;
             if let Some(other) = manifests.iter().find(|m| m.kind() != "Workflow") {
-                return Err(Failure::new(Code::Manifest, format!("{}: {} {:?} is no Workflow", other.place("kind"), other.kind(), other.name()))
-                    .hint("`argo template create` and `argo cron create` take templates and cron workflows; `argo submit --from` runs them"));
+                return Err(Failure::new(
+                    Code::Manifest,
+                    format!("{}: {} {:?} is no Workflow", other.place("kind"), other.kind(), other.name()),
+                )
+                .hint("`argo template create` and `argo cron create` take templates and cron workflows; `argo submit --from` runs them"));
             }
             workflows(&manifests, &options)?
         }
     };
     if found.is_empty() {
-        return Err(Failure::new(Code::Usage, "there is no workflow to submit").hint("name a file, `-` for standard input, or --from KIND/NAME"));
+        return Err(
+            Failure::new(Code::Usage, "there is no workflow to submit").hint("name a file, `-` for standard input, or --from KIND/NAME")
+        );
     }
     if args.attend.is_any() && found.len() > 1 {
         return Err(Failure::new(Code::Usage, format!("--watch, --wait and --log are for one workflow, and there are {}", found.len())));
@@ -177,7 +183,8 @@ pub async fn run(args: &SubmitArgs, session: &Session) -> Outcome {
     let mut names = Vec::new();
     for mut workflow in found {
         actor.label_creator(&mut workflow.metadata);
-        let namespace = if workflow.metadata.namespace.is_empty() { session.namespace.clone() } else { workflow.metadata.namespace.clone() };
+        let namespace =
+            if workflow.metadata.namespace.is_empty() { session.namespace.clone() } else { workflow.metadata.namespace.clone() };
         let created = session.create(&crd::WORKFLOW, &namespace, &workflow, args.server_dry_run).await?;
         // A live tree and logs say all that the header would.
         if !(args.attend.is_any() && args.output.is_text() && (args.attend.watch || args.attend.log)) {
@@ -235,9 +242,20 @@ mod tests {
 
     #[test]
     fn a_workflow_needs_a_name_and_one_name_is_for_one_workflow() {
-        let read = |text: &str, options: &SubmitOptions| workflows(&crate::manifest::parse("f", text).unwrap(), options);
+        let read = |text: &str, options: &SubmitOptions| {
+            let mut files = crate::manifest::Files::default();
+            for document in text.split("---\n") {
+                files.add("f", &format!("apiVersion: argoproj.io/v1alpha1\n{document}"));
+            }
+            workflows(&files.manifests(false).unwrap(), options)
+        };
         let named = SubmitOptions { name: "n".into(), ..Default::default() };
-        assert!(read("kind: Workflow\nmetadata: {}\n", &Default::default()).unwrap_err().to_string().starts_with("f:2:1: the workflow has neither"));
+        assert!(
+            read("kind: Workflow\nmetadata: {}\n", &Default::default())
+                .unwrap_err()
+                .to_string()
+                .starts_with("f:3:1: the workflow has neither")
+        );
         assert!(read("kind: Workflow\n---\nkind: Workflow\n", &named).unwrap_err().to_string().contains("--name is for one workflow"));
         assert_eq!(read("kind: ConfigMap\n---\nkind: Workflow\n", &named).unwrap().len(), 1);
     }

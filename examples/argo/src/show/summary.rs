@@ -28,7 +28,8 @@ pub fn lines(workflow: &Workflow, options: &TreeOptions, now: Timestamp, look: L
     };
     field("Name", if workflow.metadata.name.is_empty() { &workflow.metadata.generate_name } else { &workflow.metadata.name });
     field("Namespace", &workflow.metadata.namespace);
-    let account = if spec.service_account_name.is_empty() { "unset (will run with the default ServiceAccount)" } else { &spec.service_account_name };
+    let account =
+        if spec.service_account_name.is_empty() { "unset (will run with the default ServiceAccount)" } else { &spec.service_account_name };
     field("ServiceAccount", account);
     field("Status", &look.paint(icon(&run.phase).1.filter(|_| !run.phase.is_empty()), &status(workflow)));
     field("Message", &run.message);
@@ -42,13 +43,15 @@ pub fn lines(workflow: &Workflow, options: &TreeOptions, now: Timestamp, look: L
             lines.push(line(&format!(" {}", condition.type_), value));
         }
     }
-    let mut field = |name: &str, value: Option<String>| lines.extend(value.filter(|v| !v.is_empty()).map(|value| line(&format!("{name}:"), &value)));
+    let mut field =
+        |name: &str, value: Option<String>| lines.extend(value.filter(|v| !v.is_empty()).map(|value| line(&format!("{name}:"), &value)));
     field("Created", workflow.metadata.creation_timestamp.map(|at| time::ago(at, now)));
     field("Started", run.started_at.map(|at| time::ago(at, now)));
     field("Finished", run.finished_at.map(|at| time::ago(at, now)));
     field("Duration", time::seconds(run.started_at, run.finished_at, now).map(time::long));
     field("Progress", Some(run.progress.clone()));
-    let resources: Vec<String> = run.resources_duration.iter().map(|(name, seconds)| format!("{}*({name})", time::short(*seconds))).collect();
+    let resources: Vec<String> =
+        run.resources_duration.iter().map(|(name, seconds)| format!("{}*({name})", time::short(*seconds))).collect();
     field("ResourcesDuration", Some(resources.join(",")));
     lines.extend(parameters("Parameters", &spec.arguments.parameters));
     lines.extend(artifacts("Artifacts", &spec.arguments.artifacts));
@@ -122,7 +125,9 @@ pub fn ending(workflow: &Workflow, now: Timestamp, look: Look) -> Vec<String> {
     let mut lines = vec![first];
     if matches!(run.phase.as_str(), "Failed" | "Error") {
         let leaves = ["Pod", "Container", "HTTP", "Plugin", "Suspend", "Skipped"];
-        for node in run.nodes.values().filter(|n| matches!(n.phase.as_str(), "Failed" | "Error") && leaves.contains(&n.type_.as_str()) && n.name != workflow.metadata.name) {
+        for node in run.nodes.values().filter(|n| {
+            matches!(n.phase.as_str(), "Failed" | "Error") && leaves.contains(&n.type_.as_str()) && n.name != workflow.metadata.name
+        }) {
             lines.push(format!("  {} {}: {}", look.paint(icon(&node.phase).1, icon(&node.phase).0), node.name, node.message));
         }
     }

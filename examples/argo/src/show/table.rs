@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn columns_line_up_whatever_their_colours() {
-        let rows = vec![vec!["NAME".into(), "X".into()], vec![Cell::default().then(Some(AnsiColor::Red), "✖").then(None, " longer"), "y".into()]];
+        let rows =
+            vec![vec!["NAME".into(), "X".into()], vec![Cell::default().then(Some(AnsiColor::Red), "✖").then(None, " longer"), "y".into()]];
         assert_eq!(lines(&rows, 2, Look::default()), ["NAME      X", "✖ longer  y"]);
         assert!(lines(&rows, 2, Look { fancy: true })[1].ends_with("m longer  y"));
     }

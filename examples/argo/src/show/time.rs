@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn durations_in_words() {
         let words: Vec<String> = [0, 1, 60, 3_600, 7_200, 86_400, 90_061].into_iter().map(long).collect();
-        let expected = ["0 seconds", "1 second", "1 minute 0 seconds", "1 hour 0 minutes", "2 hours 0 minutes", "1 day 0 hours", "1 day 1 hour"];
+        let expected =
+            ["0 seconds", "1 second", "1 minute 0 seconds", "1 hour 0 minutes", "2 hours 0 minutes", "1 day 0 hours", "1 day 1 hour"];
         assert_eq!(words, expected);
         assert_eq!([0, 59, 60, 3_599, 86_399, 90_000].map(short), ["0s", "59s", "1m", "59m", "23h", "1d"]);
     }

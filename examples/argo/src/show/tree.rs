@@ -116,7 +116,8 @@ impl<'w> Painter<'w> {
             self.branch(root, " ", " ");
         }
         // Exit handler and hooks hang on no node of the tree.
-        let mut beside: Vec<&NodeStatus> = nodes.values().filter(|node| node.boundary_id.is_empty() && !self.drawn.contains(node.id.as_str())).collect();
+        let mut beside: Vec<&NodeStatus> =
+            nodes.values().filter(|node| node.boundary_id.is_empty() && !self.drawn.contains(node.id.as_str())).collect();
         beside.sort_by_cached_key(|node| order(node));
         for node in beside {
             if !self.drawn.contains(node.id.as_str()) {
@@ -137,7 +138,8 @@ impl<'w> Painter<'w> {
         match node.type_.as_str() {
             "Retry" | "TaskGroup" | "StepGroup" | "Pod" => {
                 let nodes = &self.workflow.status.nodes;
-                let mut parts: Vec<&NodeStatus> = node.children.iter().filter_map(|id| nodes.get(id)).filter(|child| is_part(node, child)).collect();
+                let mut parts: Vec<&NodeStatus> =
+                    node.children.iter().filter_map(|id| nodes.get(id)).filter(|child| is_part(node, child)).collect();
                 parts.sort_by_cached_key(|child| natural(&child.name));
                 parts
             }
@@ -199,12 +201,18 @@ impl<'w> Painter<'w> {
         let template = node.template_ref.as_ref().map_or_else(|| node.template_name.clone(), |r| format!("{}/{}", r.name, r.template));
         let is_pod = node.type_ == "Pod";
         let pod = if is_pod { pod_name(self.workflow, node) } else { String::new() };
-        let took = if is_pod || node.type_ == "Suspend" || node.type_ == "HTTP" { time::seconds(node.started_at, node.finished_at, self.now) } else { None };
+        let took = if is_pod || node.type_ == "Suspend" || node.type_ == "HTTP" {
+            time::seconds(node.started_at, node.finished_at, self.now)
+        } else {
+            None
+        };
         let step = Cell::from(lead).then(colour, mark).then(None, format!(" {name}"));
-        let mut row = vec![step, template.into(), pod.into(), took.map(time::short).unwrap_or_default().into(), node.message.as_str().into()];
+        let mut row =
+            vec![step, template.into(), pod.into(), took.map(time::short).unwrap_or_default().into(), node.message.as_str().into()];
         if self.options.wide {
             let artifacts: Vec<&str> = node.outputs.iter().flat_map(|o| &o.artifacts).map(|a| a.name.as_str()).collect();
-            let resources: Vec<String> = node.resources_duration.iter().map(|(name, seconds)| format!("{}*({name})", time::short(*seconds))).collect();
+            let resources: Vec<String> =
+                node.resources_duration.iter().map(|(name, seconds)| format!("{}*({name})", time::short(*seconds))).collect();
             row.extend([artifacts.join(","), resources.join(","), node.host_node_name.clone()].map(Cell::from));
         }
         row

@@ -21,7 +21,11 @@ fn draw(nodes: Vec<(String, Value)>, options: &TreeOptions) -> Vec<String> {
 
 /// The step column only.
 fn steps(nodes: Vec<(String, Value)>) -> Vec<String> {
-    draw(nodes, &TreeOptions::default()).into_iter().skip(1).map(|line| line.split("  t").next().unwrap_or_default().trim_end().to_owned()).collect()
+    draw(nodes, &TreeOptions::default())
+        .into_iter()
+        .skip(1)
+        .map(|line| line.split("  t").next().unwrap_or_default().trim_end().to_owned())
+        .collect()
 }
 
 fn some_steps() -> Vec<(String, Value)> {

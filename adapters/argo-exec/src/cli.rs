@@ -1,0 +1,173 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::artifact::chain;
+use crate::settings::template;
+use crate::{Paths, Settings, SettingsError, data, emissary, init, resource, wait};
+
+/// Exit code of everything that fails in the executor itself, as upstream's.
+pub(crate) const FAILURE: u8 = 64;
+/// Exit code of what SIGTERM ended.
+const TERMINATED: u8 = 143;
+
+#[derive(Parser)]
+#[command(name = "argoexec", about = "The executor inside a workflow pod", disable_version_flag = true)]
+struct Cli {
+    /// Least level that is logged: debug, info, warn, error.
+    #[arg(long, global = true, default_value = "info")]
+    loglevel: String,
+    /// Form of the log: text.
+    #[arg(long, global = true, default_value = "text")]
+    log_format: String,
+    /// Accepted and ignored: the level of a logging library that is not used here.
+    #[arg(long, global = true, default_value = "0")]
+    gloglevel: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Stage the executor, the template, the script and the input artifacts.
+    Init,
+    /// Run a command, keep its output and copy its output files.
+    Emissary {
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+    /// Wait for the main containers, save artifacts and report.
+    Wait,
+    /// Work on one Kubernetes object: get, create, apply, delete, replace or patch.
+    Resource {
+        /// What to do.
+        action: String,
+    },
+    /// List artifacts and transform the list.
+    Data {
+        /// Data template, as JSON.
+        template: String,
+    },
+    /// Send a signal to a process.
+    Kill {
+        /// Number of the signal.
+        signal: i32,
+        /// Process.
+        pid: i32,
+    },
+}
+
+/// Why a subcommand failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("starting the asynchronous runtime")]
+    Runtime(#[source] std::io::Error),
+    #[error(transparent)]
+    Init(#[from] init::InitError),
+    #[error(transparent)]
+    Wait(#[from] wait::WaitError),
+    #[error(transparent)]
+    Resource(#[from] resource::ResourceError),
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    #[error("signal {signal} to process {pid}")]
+    Kill { signal: i32, pid: i32, source: nix::Error },
+}
+
+/// Runs the executor with the arguments of its command line, the program's own name first, and returns what the process is to exit with.
+///
+/// Must be called before the process has other threads: `emissary` blocks signals for the whole process and reaps every child.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { FAILURE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let _ = (&cli.log_format, &cli.gloglevel);
+    start_log(&cli.loglevel);
+    let paths = Paths::from_env();
+    if let Command::Emissary { command } = cli.command {
+        return emissary::run(&command, &paths).into();
+    }
+    match run(cli.command, &paths) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let message = chain(&failure);
+            eprintln!("Error: {message}");
+            leave_message(&paths, &message);
+            match failure {
+                Failure::Resource(resource::ResourceError::Stopped) => TERMINATED.into(),
+                _ => FAILURE.into(),
+            }
+        }
+    }
+}
+
+fn start_log(level: &str) {
+    let level = match level.to_ascii_lowercase().as_str() {
+        "trace" => tracing::Level::TRACE,
+        "debug" => tracing::Level::DEBUG,
+        "warn" | "warning" => tracing::Level::WARN,
+        "error" | "fatal" | "panic" => tracing::Level::ERROR,
+        _ => tracing::Level::INFO,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).with_target(false);
+    let _ = log.try_init();
+}
+
+/// Leaves the message a container ends with for the kubelet, if it keeps a file for it.
+pub(crate) fn leave_message(paths: &Paths, message: &str) {
+    use std::io::Write;
+    if let Ok(mut file) = std::fs::OpenOptions::new().write(true).truncate(true).open(&paths.termination_log) {
+        let _ = file.write_all(message.as_bytes());
+    }
+}
+
+fn run(command: Command, paths: &Paths) -> Result<(), Failure> {
+    if let Command::Kill { signal, pid } = command {
+        let sent = nix::sys::signal::Signal::try_from(signal).and_then(|s| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), s));
+        return sent.map_err(|source| Failure::Kill { signal, pid, source });
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    // Fails only if there is a provider already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let lookup = |name: &str| std::env::var(name).ok();
+    let settings = Settings::from_env()?;
+    let (template, text) = template(&lookup, paths)?;
+    runtime.block_on(async {
+        match command {
+            Command::Init => init::run(&template, &text, &settings, paths).await.map_err(Failure::from),
+            Command::Wait => wait::run(template, settings, paths.clone()).await.map_err(Failure::from),
+            Command::Resource { action } => resource::run(&action, template, settings, paths).await.map_err(Failure::from),
+            Command::Data { template: data } => data::run(&data, template, settings, paths).await.map_err(Failure::from),
+            Command::Emissary { .. } | Command::Kill { .. } => Ok(()),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines_of_recorded_pods() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.command).map_err(|e| e.to_string());
+        let flags = "--loglevel warn --log-format text --gloglevel 0";
+        assert!(matches!(parse(&format!("argoexec init {flags}")), Ok(Command::Init)));
+        assert!(matches!(parse(&format!("argoexec wait {flags}")), Ok(Command::Wait)));
+        assert!(matches!(parse(&format!("argoexec data {{}} {flags}")), Ok(Command::Data { template }) if template == "{}"));
+        let Ok(Command::Emissary { command }) = parse(&format!("argoexec emissary {flags} -- argoexec resource create {flags}")) else {
+            panic!("emissary");
+        };
+        assert_eq!(command.len(), 9);
+        assert!(parse("argoexec emissary --loglevel warn").is_err());
+    }
+}

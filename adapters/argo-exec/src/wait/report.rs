@@ -1,0 +1,177 @@
+//! The task result: how outputs reach the controller.
+
+use std::time::Duration;
+
+use argo_core::workflows::Outputs;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
+use kube::{Api, Client, Config};
+use serde_json::{Value, json};
+
+use super::WaitError;
+use crate::Settings;
+
+/// Label that names the workflow.
+const WORKFLOW: &str = "workflows.argoproj.io/workflow";
+/// Label that says whether all outputs are there.
+const COMPLETED: &str = "workflows.argoproj.io/report-outputs-completed";
+const API_VERSION: &str = "argoproj.io/v1alpha1";
+
+/// Tries of one request while the API does not answer.
+const TRIES: u32 = 12;
+
+/// Reports through the `WorkflowTaskResult` named after the node's id.
+#[derive(Clone)]
+pub struct Reporter {
+    client: Client,
+    results: Api<DynamicObject>,
+    name: String,
+    workflow: String,
+    workflow_uid: String,
+}
+
+fn worth_another_try(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 408 | 409 | 429 | 500..=599),
+        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
+        _ => false,
+    }
+}
+
+fn has_code(error: &kube::Error, code: u16) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == code)
+}
+
+impl Reporter {
+    /// A reporter with the pod's own way to the API: its service account, or `KUBECONFIG`.
+    ///
+    /// # Errors
+    /// There is no such way.
+    pub async fn connect(settings: &Settings) -> Result<Self, WaitError> {
+        let config = Config::infer().await.map_err(|e| WaitError::Config(Box::new(e)))?;
+        let client = Client::try_from(config).map_err(|e| WaitError::Client(Box::new(e)))?;
+        Ok(Self::new(client, settings))
+    }
+
+    /// A reporter that uses a client's default namespace.
+    #[must_use]
+    pub fn new(client: Client, settings: &Settings) -> Self {
+        let resource = ApiResource {
+            group: "argoproj.io".to_owned(),
+            version: "v1alpha1".to_owned(),
+            api_version: API_VERSION.to_owned(),
+            kind: "WorkflowTaskResult".to_owned(),
+            plural: "workflowtaskresults".to_owned(),
+        };
+        Self {
+            results: Api::default_namespaced_with(client.clone(), &resource),
+            client,
+            name: settings.node_id.clone(),
+            workflow: settings.workflow.clone(),
+            workflow_uid: settings.workflow_uid.clone(),
+        }
+    }
+
+    /// The client it reports with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Makes the task result, with nothing in it: from then on the controller waits for the outputs.
+    ///
+    /// # Errors
+    /// The API refuses it.
+    pub async fn announce(&self) -> Result<(), WaitError> {
+        self.create(self.object("false", json!({}))).await
+    }
+
+    /// Reports progress; a failure is no more than logged.
+    pub(crate) async fn progress(&self, progress: String) {
+        let patch = json!({"progress": progress});
+        if let Err(e) = self.results.patch(&self.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+            tracing::info!("progress {progress} is not reported: {e}");
+        }
+    }
+
+    /// Reports all outputs and that they are all.
+    ///
+    /// # Errors
+    /// The API refuses them, or does not answer for about two minutes.
+    pub async fn complete(&self, outputs: &Outputs, progress: Option<String>) -> Result<(), WaitError> {
+        let outputs = serde_json::to_value(outputs).map_err(|source| WaitError::Shape { name: self.name.clone(), source })?;
+        let mut content = json!({"outputs": outputs});
+        if let (Some(progress), Some(content)) = (progress, content.as_object_mut()) {
+            content.insert("progress".to_owned(), progress.into());
+        }
+        let object = self.object("true", content);
+        // The labels too: a task result of an earlier try of this pod may have others.
+        match self.send(&Request::Patch(&object)).await {
+            Err(e) if has_code(&e, 404) => self.create(object).await,
+            Err(e) => Err(self.failed(e)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn failed(&self, source: kube::Error) -> WaitError {
+        WaitError::Report { name: self.name.clone(), source: Box::new(source) }
+    }
+
+    fn object(&self, completed: &str, content: Value) -> Value {
+        let mut object = json!({
+            "apiVersion": API_VERSION,
+            "kind": "WorkflowTaskResult",
+            "metadata": {"name": self.name, "labels": {WORKFLOW: self.workflow, COMPLETED: completed}},
+        });
+        if let Some(object) = object.as_object_mut() {
+            if !self.workflow_uid.is_empty() {
+                let owner = json!([{"apiVersion": API_VERSION, "kind": "Workflow", "name": self.workflow, "uid": self.workflow_uid}]);
+                if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.insert("ownerReferences".to_owned(), owner);
+                }
+            }
+            if let Value::Object(content) = content {
+                object.extend(content);
+            }
+        }
+        object
+    }
+
+    async fn create(&self, object: Value) -> Result<(), WaitError> {
+        let object: DynamicObject =
+            serde_json::from_value(object).map_err(|source| WaitError::Shape { name: self.name.clone(), source })?;
+        self.send(&Request::Create(&object)).await.map_err(|e| self.failed(e))
+    }
+
+    async fn send(&self, request: &Request<'_>) -> Result<(), kube::Error> {
+        let mut pause = Duration::from_millis(100);
+        for _ in 1..TRIES {
+            match self.send_once(request).await {
+                Err(e) if worth_another_try(&e) => {
+                    tracing::warn!(result = %self.name, "the API does not take it, trying again in {pause:?}: {e}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(20));
+                }
+                other => return other,
+            }
+        }
+        self.send_once(request).await
+    }
+
+    async fn send_once(&self, request: &Request<'_>) -> Result<(), kube::Error> {
+        match request {
+            Request::Create(object) => match self.results.create(&PostParams::default(), object).await {
+                // Made by an earlier try whose answer was lost, or by this pod before it was restarted.
+                Err(e) if has_code(&e, 409) => Ok(()),
+                other => other.map(drop),
+            },
+            Request::Patch(object) => self.results.patch(&self.name, &PatchParams::default(), &Patch::Merge(object)).await.map(drop),
+        }
+    }
+}
+
+/// What can be sent again and does the same.
+enum Request<'a> {
+    Create(&'a DynamicObject),
+    Patch(&'a Value),
+}

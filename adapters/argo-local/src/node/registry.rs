@@ -1,0 +1,106 @@
+//! The pods that the node knows, and their logs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+
+use super::{Clock, logs, run_dir};
+use crate::backend::{BackendError, LogOptions, NodeBackend};
+
+pub(crate) struct Registry {
+    root: PathBuf,
+    clock: Clock,
+    pods: Mutex<BTreeMap<String, Pod>>,
+}
+
+impl Registry {
+    pub(crate) fn new(root: PathBuf, clock: Clock) -> Self {
+        Self { root, clock, pods: Mutex::default() }
+    }
+
+    fn pods(&self) -> MutexGuard<'_, BTreeMap<String, Pod>> {
+        self.pods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn put(&self, pod: &Pod) {
+        if let Some(uid) = &pod.metadata.uid {
+            self.pods().insert(uid.clone(), pod.clone());
+        }
+    }
+
+    pub(crate) fn remove(&self, uid: &str) {
+        self.pods().remove(uid);
+    }
+
+    pub(crate) fn by_uid(&self, uid: &str) -> Option<Pod> {
+        self.pods().get(uid).cloned()
+    }
+
+    /// The known pods that are not among these.
+    pub(crate) fn others(&self, uids: &[String]) -> Vec<String> {
+        self.pods().keys().filter(|uid| !uids.contains(uid)).cloned().collect()
+    }
+
+    fn by_name(&self, namespace: &str, name: &str) -> Option<Pod> {
+        let pods = self.pods();
+        let mut found = pods.values().filter(|pod| {
+            pod.metadata.name.as_deref() == Some(name) && pod.metadata.namespace.as_deref().unwrap_or("default") == namespace
+        });
+        found.next().cloned()
+    }
+}
+
+fn waiting_reason(pod: &Pod, container: &str) -> String {
+    let status = pod.status.as_ref();
+    let all = status.into_iter().flat_map(|status| status.container_statuses.iter().chain(&status.init_container_statuses).flatten());
+    let find = |status: &&ContainerStatus| status.name == container;
+    let waiting = all.into_iter().find(find).and_then(|status| status.state.as_ref()?.waiting.as_ref());
+    waiting.and_then(|waiting| waiting.reason.clone()).unwrap_or_else(|| "ContainerCreating".to_owned())
+}
+
+#[async_trait]
+impl NodeBackend for Registry {
+    async fn logs(&self, namespace: &str, pod: &str, options: &LogOptions) -> Result<BoxStream<'static, io::Result<Bytes>>, BackendError> {
+        let not_found = || BackendError::NotFound(format!("pod {namespace}/{pod} is not on this node"));
+        let object = self.by_name(namespace, pod).ok_or_else(not_found)?;
+        let uid = object.metadata.uid.clone().unwrap_or_default();
+        let spec = object.spec.clone().unwrap_or_default();
+        let names: Vec<&str> =
+            spec.init_containers.iter().flatten().chain(&spec.containers).map(|container| container.name.as_str()).collect();
+        let container = match options.container.as_str() {
+            "" => spec.containers.first().map(|container| container.name.clone()).unwrap_or_default(),
+            name => name.to_owned(),
+        };
+        if !names.contains(&container.as_str()) {
+            return Err(BackendError::BadRequest(format!("container {container} is not valid for pod {pod}")));
+        }
+        let runs = run_dir(&self.root, &uid, &container, 0).0;
+        let runs = runs.parent().map(PathBuf::from).unwrap_or_default();
+        let attempts = std::fs::read_dir(runs).into_iter().flatten().flatten();
+        let attempts = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        // A run that is being prepared has no log yet.
+        let attempts = attempts.filter(|attempt| run_dir(&self.root, &uid, &container, *attempt).spec().exists());
+        let last = attempts.max();
+        let attempt = if options.previous { last.and_then(|last| last.checked_sub(1)) } else { last };
+        let Some(attempt) = attempt else {
+            return Err(BackendError::BadRequest(if options.previous {
+                format!("previous terminated container {container:?} in pod {pod:?} not found")
+            } else {
+                format!("container {container:?} in pod {pod:?} is waiting to start: {}", waiting_reason(&object, &container))
+            }));
+        };
+        let dir = run_dir(&self.root, &uid, &container, attempt);
+        // A removed folder ends the log, too.
+        let ended = {
+            let dir = dir.clone();
+            move || dir.exit().exists() || !dir.spec().exists()
+        };
+        Ok(logs::read(&dir.log(), options.clone(), self.clock.now(), ended))
+    }
+}
