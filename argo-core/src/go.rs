@@ -77,3 +77,38 @@ fn plain_form(negative: bool, digits: &str, point: i32) -> String {
     }
     out
 }
+
+/// A value as Go's `%v` prints it: `map[a:1 b:[x y]]`, `<nil>`.
+#[must_use]
+pub fn print(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => float_v(float),
+            _ => number.to_string(),
+        },
+        Value::String(text) => text.clone(),
+        Value::Array(list) => format!("[{}]", list.iter().map(print).collect::<Vec<_>>().join(" ")),
+        Value::Object(map) => print_map(map),
+    }
+}
+
+/// A map as Go's `%v` prints it, sorted by key.
+#[must_use]
+pub fn print_map(map: &serde_json::Map<String, serde_json::Value>) -> String {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    format!("map[{}]", entries.into_iter().map(|(key, value)| format!("{key}:{}", print(value))).collect::<Vec<_>>().join(" "))
+}
+
+/// A float as Go's `%v` prints it: with an exponent below 1e-4 and from 1e21 on.
+#[must_use]
+pub fn float_v(value: f64) -> String {
+    match shortest(value) {
+        Some((negative, digits, point)) if !(-3..=21).contains(&point) => exponent_form(negative, &digits, point.saturating_sub(1)),
+        Some((negative, digits, point)) => plain_form(negative, &digits, point),
+        None => special(value),
+    }
+}

@@ -20,9 +20,12 @@
 //! assert_eq!(program.run(&env).unwrap(), Value::Bool(true));
 //! ```
 
+pub mod cron;
 pub mod depends;
 pub mod expr;
+pub mod fasttemplate;
 pub mod go;
+pub mod govaluate;
 mod methods;
 pub mod sequence;
 pub mod span;

@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::known::Known;
 use crate::{CaseFile, Outcome, adapters, run_case};
 
+/// Stack of a worker, in bytes.
+const STACK: usize = 256 << 20;
+
 /// One case that failed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Failure {
@@ -66,7 +69,7 @@ pub fn run_file(file: &CaseFile, filters: &[String], known: Option<&Known>) -> F
     let workers = if adapters::serial(&file.name) { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
     std::thread::scope(|scope| {
         for _ in 0..workers {
-            scope.spawn(|| {
+            let worker = || {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
@@ -75,7 +78,11 @@ pub fn run_file(file: &CaseFile, filters: &[String], known: Option<&Known>) -> F
                         all.push((index, outcome));
                     }
                 }
-            });
+            };
+            // Deep recursion is among the cases.
+            if std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker).is_err() {
+                break;
+            }
         }
     });
     let mut outcomes = outcomes.into_inner().unwrap_or_default();

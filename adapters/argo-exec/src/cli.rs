@@ -11,6 +11,8 @@ use crate::{Paths, Settings, SettingsError, data, emissary, init, resource, wait
 
 /// Exit code of everything that fails in the executor itself, as upstream's.
 pub(crate) const FAILURE: u8 = 64;
+/// Exit code of what SIGTERM ended.
+const TERMINATED: u8 = 143;
 
 #[derive(Parser)]
 #[command(name = "argoexec", about = "The executor inside a workflow pod", disable_version_flag = true)]
@@ -101,7 +103,10 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             let message = chain(&failure);
             eprintln!("Error: {message}");
             leave_message(&paths, &message);
-            FAILURE.into()
+            match failure {
+                Failure::Resource(resource::ResourceError::Stopped) => TERMINATED.into(),
+                _ => FAILURE.into(),
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ fn has_location(artifact: &Map<String, Value>) -> bool {
 }
 
 /// Whether it names a place or at least a key in the default one.
-pub(super) fn has_location_or_key(artifact: &Artifact) -> bool {
+pub(crate) fn has_location_or_key(artifact: &Artifact) -> bool {
     let map = whole(artifact);
     let keys =
         [("s3", "key"), ("gcs", "key"), ("oss", "key"), ("plugin", "key"), ("azure", "blob"), ("hdfs", "path"), ("artifactory", "url")];

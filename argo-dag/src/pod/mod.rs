@@ -16,6 +16,8 @@ use serde_json::Value;
 
 use crate::event::PodSeen;
 
+pub(crate) use artifacts::has_location_or_key;
+
 /// Settings of the controller that shape pods.
 #[derive(Clone, Debug)]
 pub struct PodOptions {

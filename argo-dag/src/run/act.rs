@@ -65,7 +65,7 @@ pub(super) struct Act {
     pub(super) called: Called,
     pub(super) prepared: Arc<Prepared>,
     /// The template with its inputs; calls are not in it.
-    pub(super) template: Template,
+    pub(super) template: Arc<Template>,
     pub(super) inputs: Layer,
     /// Names such as `retries` that only this execution has.
     pub(super) locals: Layer,

@@ -69,7 +69,7 @@ pub(super) struct Call {
     pub(super) continue_on: ContinueOn,
     pub(super) exit: Option<LifecycleHook>,
     pub(super) hooks: BTreeMap<String, LifecycleHook>,
-    /// What it waits for, with the names of the tasks in the order in which they are written; of tasks only.
+    /// What it waits for, with the names of the tasks in alphabetical order; of tasks only.
     pub(super) depends: Result<Logic, String>,
     pub(super) dependencies: Vec<String>,
 }
@@ -146,14 +146,13 @@ impl Call {
 
 fn depends(task: &DagTask) -> (Result<Logic, String>, Vec<String>) {
     if task.depends.is_empty() {
-        return (Ok(Logic::all_of(&task.dependencies)), task.dependencies.clone());
+        let names: BTreeSet<&String> = task.dependencies.iter().collect();
+        return (Ok(Logic::all_of(&task.dependencies)), names.into_iter().cloned().collect());
     }
     match Logic::parse(&task.depends) {
         Ok(logic) => {
-            let mut names: Vec<(usize, String)> =
-                logic.tasks().into_iter().map(|name| (task.depends.find(name).unwrap_or(usize::MAX), name.to_owned())).collect();
-            names.sort();
-            (Ok(logic), names.into_iter().map(|(_, name)| name).collect())
+            let names = logic.tasks().into_iter().map(str::to_owned).collect();
+            (Ok(logic), names)
         }
         Err(e) => (Err(format!("invalid 'depends' of task {}: {}", task.name, e.render(&task.depends))), Vec::new()),
     }

@@ -19,7 +19,7 @@ pub(super) const NOT_CREATED: &str = "the pod could not be created yet: ";
 
 impl WorkflowRun {
     /// Sees to locks and memoized results before an execution begins; none when it has to wait for them.
-    pub(super) fn gates(&mut self, mut act: Act) -> Option<Act> {
+    pub(super) fn gates(&mut self, mut act: Box<Act>) -> Option<Box<Act>> {
         if act.is_attempt() {
             return Some(act);
         }
@@ -138,8 +138,7 @@ impl WorkflowRun {
                 let message = format!("Failed to acquire the synchronization lock. {message}");
                 self.locks.remove(&id);
                 if is_workflow {
-                    self.workflow.status.phase = "Failed".to_owned();
-                    self.workflow.status.message = message;
+                    self.end("Failed", &message);
                 } else if let Some(act) = self.acts.remove(&id) {
                     let _ = self.refuse(&act.request, &act.called, &message);
                 }
@@ -164,7 +163,7 @@ impl WorkflowRun {
     }
 
     /// An execution has been granted what it waited for.
-    fn go_on(&mut self, act: Act) {
+    fn go_on(&mut self, act: Box<Act>) {
         let (id, parent) = (act.id.clone(), act.request.parent.clone());
         let _ = self.pass_gates(act);
         if self.tree.is_fulfilled(&id)
@@ -349,7 +348,7 @@ impl WorkflowRun {
         let ids: Vec<String> = self.acts.iter().filter(|(_, a)| !a.request.on_exit).map(|(id, _)| id.clone()).collect();
         for id in ids {
             let Some(act) = self.acts.get(&id) else { continue };
-            let waiting_pod = matches!(&act.kind, Kind::Pod(pod) if pod.seen.is_none());
+            let waiting_pod = matches!(&act.kind, Kind::Pod(pod) if pod.create_at.is_some());
             if matches!(act.kind, Kind::Suspend | Kind::Remote | Kind::New) || waiting_pod {
                 self.fail_node(&id, "Step exceeded its deadline");
             }

@@ -189,20 +189,24 @@ impl WorkflowRun {
         let globals = self.globals.clone();
         let scope = Layers(vec![&globals, &act.locals, &act.inputs, &state.scope]);
         let looped = !matches!(call.items, Items::Once);
+        let mut skipped = None;
         if !(looped && call.when.contains("item")) {
             let when = render_text(&call.when, &scope, Policy::KeepUnknown).map_err(|e| e.to_string())?;
             match argo_lang::when::holds(&when) {
                 Ok(true) => {}
-                Ok(false) => {
-                    let message = format!("when '{when}' evaluated false");
-                    self.place_skipped(act, state, call, "Skipped", &message);
-                    return Ok(());
-                }
+                Ok(false) => skipped = Some(format!("when '{when}' evaluated false")),
                 Err(_) if when.contains("{{") => {}
                 Err(e) => return Err(super::steps::when_error(&when, &e)),
             }
         }
-        let turns = items::turns(&call.items, &scope)?;
+        let turns = match (items::turns(&call.items, &scope), skipped) {
+            // The turns of a loop are skipped one by one; nobody asks for the items of a loop that does not run.
+            (Ok(None) | Err(_), Some(message)) => {
+                self.place_skipped(act, state, call, "Skipped", &message);
+                return Ok(());
+            }
+            (turns, _) => turns?,
+        };
         let Some(turns) = turns else {
             let ordinal = state.tasks.get(&call.name).map_or(0, |t| t.ordinal);
             if let Some(task) = state.tasks.get_mut(&call.name) {

@@ -45,11 +45,11 @@ impl WorkflowRun {
                 return Err(self.refuse(&request, &called, "Max template recursion exceeded"));
             }
         }
-        let act = Act {
+        let act = Box::new(Act {
             id: id.clone(),
             called,
             prepared,
-            template,
+            template: Arc::new(template),
             inputs,
             locals,
             deadline: None,
@@ -57,13 +57,13 @@ impl WorkflowRun {
             kind: Kind::New,
             touched: Vec::new(),
             request,
-        };
+        });
         self.places.insert(id.clone(), (Arc::clone(&act.request.order), act.request.parent.clone()));
         self.pass_gates(act)
     }
 
     /// Begins an execution once locks and memoized results have been seen to.
-    pub(super) fn pass_gates(&mut self, act: Act) -> Result<(), Stop> {
+    pub(super) fn pass_gates(&mut self, act: Box<Act>) -> Result<(), Stop> {
         match self.gates(act) {
             Some(act) => self.start(act),
             None => Ok(()),
@@ -71,7 +71,7 @@ impl WorkflowRun {
     }
 
     /// Makes the node of an execution and does what it is there for.
-    pub(super) fn start(&mut self, mut act: Act) -> Result<(), Stop> {
+    pub(super) fn start(&mut self, mut act: Box<Act>) -> Result<(), Stop> {
         let id = act.id.clone();
         if !act.is_attempt() && retry_strategy(&self.spec.retry_strategy, &act.template).is_some() {
             self.ensure_node(&act, "Retry", "Running");
@@ -166,8 +166,10 @@ impl WorkflowRun {
         Ok(prepared)
     }
 
-    fn scope_name(&self, origin: &Origin) -> String {
+    pub(super) fn scope_name(&self, origin: &Origin) -> String {
         match origin {
+            // As upstream does: what a template reference brings in belongs to no workflow by name.
+            Origin::Local if self.workflow.spec.workflow_template_ref.is_some() => "local/".to_owned(),
             Origin::Local => format!("local/{}", self.name()),
             Origin::Namespaced(name) => format!("namespaced/{name}"),
             Origin::Cluster(name) => format!("cluster/{name}"),

@@ -26,6 +26,18 @@ pub(super) struct WorkflowHooks {
     exit_decided: Option<bool>,
 }
 
+/// One entry of `workflow.failures`, with its fields in the order in which upstream writes them.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    display_name: &'a str,
+    message: &'a str,
+    template_name: &'a str,
+    phase: &'a str,
+    pod_name: String,
+    finished_at: Option<String>,
+}
+
 impl WorkflowRun {
     /// The first event of this run, or the first after loading it.
     pub(super) fn begin(&mut self) {
@@ -152,6 +164,7 @@ impl WorkflowRun {
             "Succeeded" | "Skipped" | "Omitted" if over => "Succeeded",
             "Failed" if over => "Failed",
             "Error" if over => "Error",
+            "Pending" => "Pending",
             _ => "Running",
         };
         self.name_status(status);
@@ -187,19 +200,20 @@ impl WorkflowRun {
         self.globals.insert("workflow.status".to_owned(), text(status));
         let seconds = self.workflow.status.started_at.map_or(0.0, |t| self.now.duration_since(t.0).as_secs_f64());
         self.globals.insert("workflow.duration".to_owned(), text(format!("{seconds:.6}")));
-        let failures: Vec<Value> = self
+        let failures: Vec<Failure<'_>> = self
             .tree
             .failed()
-            .map(|n| {
-                json!({
-                    "displayName": n.display_name, "message": n.message, "templateName": n.template_name, "phase": n.phase,
-                    "podName": argo_core::ids::pod_name(self.name(), &n.name, &n.template_name),
-                    "finishedAt": n.finished_at.map(|t| t.to_string()),
-                })
+            .map(|n| Failure {
+                display_name: &n.display_name,
+                message: &n.message,
+                template_name: &n.template_name,
+                phase: &n.phase,
+                pod_name: self.pod_name_of(n),
+                finished_at: n.finished_at.map(|t| t.to_string()),
             })
             .collect();
         // Quoted once more, as upstream does.
-        let failures = if failures.is_empty() { "null".to_owned() } else { Value::from(failures).to_string() };
+        let failures = if failures.is_empty() { "null".to_owned() } else { serde_json::to_string(&failures).unwrap_or_default() };
         self.globals.insert("workflow.failures".to_owned(), text(Value::from(failures).to_string()));
     }
 
@@ -228,14 +242,14 @@ impl WorkflowRun {
             let known = self.tree.get(&id).is_some();
             let globals = self.globals.clone();
             let scope = Layers(vec![&globals]);
-            if !known && !holds(&hook.expression, &scope).unwrap_or(false) || !known && !self.may_run(true) {
+            if !known && !holds(&hook.expression, &scope).unwrap_or(false) || !known && !self.may_run(false) {
                 continue;
             }
             self.hooks.fired.insert(name, id.clone());
             match hook_request(&hook, &scope) {
                 Ok((target, arguments)) => {
                     let flag = NodeFlag { hooked: true, ..NodeFlag::default() };
-                    let request = self.top(node_name, target, arguments, 1, Some(flag), true);
+                    let request = self.top(node_name, target, arguments, 1, Some(flag), false);
                     self.take_up(request);
                 }
                 Err(message) => self.workflow.status.message = message,
@@ -355,7 +369,7 @@ impl WorkflowRun {
                 .nodes
                 .values()
                 .filter(|n| n.type_ == "Pod" && self.gc_selects(n))
-                .map(|n| (n.id.clone(), argo_core::ids::pod_name(self.name(), &n.name, &n.template_name)))
+                .map(|n| (n.id.clone(), self.pod_name_of(n)))
                 .collect();
             for (id, name) in pods {
                 self.delete_pod(&id, &name);

@@ -101,7 +101,7 @@ pub struct WorkflowRun {
     globals: Layer,
     prepared: BTreeMap<(Origin, String), Arc<Prepared>>,
     tree: Tree,
-    acts: BTreeMap<String, Act>,
+    acts: BTreeMap<String, Box<Act>>,
     /// Place and parent of each execution, kept while it is being advanced.
     places: BTreeMap<String, (Order, Option<String>)>,
     touched: BTreeMap<String, Vec<String>>,
@@ -114,6 +114,8 @@ pub struct WorkflowRun {
     timers: BTreeSet<(Timestamp, String)>,
     now: Timestamp,
     begun: bool,
+    /// Daemons that are ready, by the template that they serve.
+    daemons: BTreeMap<String, BTreeSet<String>>,
     /// Head of the status (phase, message, …) as it was last written.
     written: Value,
     hooks: finish::WorkflowHooks,
@@ -168,6 +170,7 @@ impl WorkflowRun {
             timers: BTreeSet::new(),
             now,
             begun: false,
+            daemons: BTreeMap::new(),
             written,
             hooks: finish::WorkflowHooks::default(),
             locks: BTreeMap::new(),
@@ -179,8 +182,9 @@ impl WorkflowRun {
         let nodes: Vec<NodeStatus> = run.tree.nodes.values().cloned().collect();
         for node in &nodes {
             run.count(node, 1);
-            run.pods_seen |= node.type_ == "Pod";
         }
+        run.pods_seen = !run.workflow.status.phase.is_empty();
+        run.workflow_locks_held = run.workflow.status.started_at.is_some();
         run.restore_outputs();
         Ok(run)
     }
@@ -196,6 +200,8 @@ impl WorkflowRun {
     /// [`take_patch`](Self::take_patch) may have changed.
     pub fn handle(&mut self, event: TaskEvent, now: Timestamp) {
         self.now = self.now.max(now);
+        // As upstream does: from the second look on, whether there are pods or not.
+        self.pods_seen |= self.begun;
         if !self.begun {
             self.begin();
         }
@@ -264,7 +270,7 @@ impl WorkflowRun {
     /// The processed template of a node that is under way.
     #[must_use]
     pub fn template_of(&self, node_id: &str) -> Option<&Template> {
-        self.acts.get(node_id).map(|act| &act.template)
+        self.acts.get(node_id).map(|act| act.template.as_ref())
     }
 
     fn name(&self) -> &str {
@@ -378,6 +384,14 @@ impl WorkflowRun {
     }
 
     fn count(&mut self, node: &NodeStatus, by: i64) {
+        if node.daemoned == Some(true) && node.phase == "Running" {
+            let daemons = self.daemons.entry(node.boundary_id.clone()).or_default();
+            if by > 0 {
+                daemons.insert(node.id.clone());
+            } else {
+                daemons.remove(&node.id);
+            }
+        }
         let waiting = node.synchronization_status.as_ref().is_some_and(|s| !s.waiting.is_empty());
         let active = self.is_active(node);
         if active && node.type_ == "Pod" && !waiting {

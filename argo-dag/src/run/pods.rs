@@ -1,6 +1,8 @@
 //! Leaves: pods, suspended nodes, and what the agent runs.
 
-use argo_core::workflows::{NodeResult, NodeStatus, Outputs};
+use std::sync::Arc;
+
+use argo_core::workflows::{NodeResult, NodeStatus, Outputs, Template};
 
 use super::WorkflowRun;
 use super::act::{Act, Kind, PodState, Stop};
@@ -12,7 +14,7 @@ use crate::event::PodSeen;
 use crate::pod::{self, PodRequest};
 
 impl WorkflowRun {
-    pub(super) fn start_pod(&mut self, mut act: Act) -> Result<(), Stop> {
+    pub(super) fn start_pod(&mut self, mut act: Box<Act>) -> Result<(), Stop> {
         let id = act.id.clone();
         let existing = self.tree.get(&id).cloned();
         let is_new = existing.as_ref().is_none_or(|n| n.phase == "Pending" && n.synchronization_status.is_some());
@@ -128,9 +130,9 @@ impl WorkflowRun {
         } else {
             self.running_pods.remove(&id);
         }
-        self.pods_seen = true;
         let now = self.time();
         let Some(act) = self.acts.get_mut(&id) else {
+            self.daemon_ended(&seen);
             self.pod_left_over(&seen);
             return;
         };
@@ -140,7 +142,7 @@ impl WorkflowRun {
         }
         state.create_at = None;
         state.seen = Some(seen.clone());
-        let template = act.template.clone();
+        let template = Arc::clone(&act.template);
         let stopping = state.stopping;
         let is_daemon = template.daemon == Some(true);
         let outcome = pod::outcome(&seen, &template);
@@ -280,14 +282,33 @@ impl WorkflowRun {
         }
     }
 
-    /// Asks a pod's containers to end.
-    pub(super) fn stop_pod(&mut self, id: &str) {
-        let Some(act) = self.acts.get_mut(id) else { return };
-        let Kind::Pod(state) = &mut act.kind else { return };
-        if std::mem::replace(&mut state.stopping, true) {
+    /// A daemon whose template went on without it, and that ended by itself: it should not have.
+    fn daemon_ended(&mut self, seen: &PodSeen) {
+        let is_daemon = self.tree.get(&seen.node_id).is_some_and(|n| n.daemoned == Some(true) && n.phase == "Running");
+        if !is_daemon || !matches!(seen.phase.as_str(), "Succeeded" | "Failed") {
             return;
         }
-        let name = state.name.clone();
+        let outcome = pod::outcome(seen, &Template { daemon: Some(true), ..Template::default() });
+        let phase = if outcome.phase == "Error" { "Error" } else { "Failed" };
+        self.change(&seen.node_id, |n| n.daemoned = None);
+        self.set_phase(&seen.node_id, phase, Some(&outcome.message));
+    }
+
+    /// Name of a node's pod.
+    pub(super) fn pod_name_of(&self, node: &NodeStatus) -> String {
+        let template = node.template_ref.as_ref().map_or(node.template_name.as_str(), |r| r.template.as_str());
+        argo_core::ids::pod_name(self.name(), &node.name, template)
+    }
+
+    /// Asks a pod's containers to end.
+    pub(super) fn stop_pod(&mut self, id: &str) {
+        let Some(node) = self.tree.get(id).filter(|n| n.type_ == "Pod") else { return };
+        let name = self.pod_name_of(node);
+        if let Some(Kind::Pod(state)) = self.acts.get_mut(id).map(|act| &mut act.kind)
+            && std::mem::replace(&mut state.stopping, true)
+        {
+            return;
+        }
         self.effect(&["pod", id, "stop"], Effect::StopPod { node_id: id.to_owned(), name });
     }
 
@@ -295,7 +316,7 @@ impl WorkflowRun {
     pub(super) fn pod_overdue(&mut self, id: &str) {
         let Some(act) = self.acts.get(id) else { return };
         let due = self.deadline_of(act).is_some_and(|d| d <= self.now);
-        let unseen = matches!(&act.kind, Kind::Pod(p) if p.seen.is_none());
+        let unseen = matches!(&act.kind, Kind::Pod(p) if p.create_at.is_some());
         if due && unseen {
             let name = if let Kind::Pod(p) = &act.kind { p.name.clone() } else { String::new() };
             self.fail_node(id, "Step exceeded its deadline");
@@ -305,18 +326,8 @@ impl WorkflowRun {
 
     /// The daemons of a template that has ended are no longer needed.
     pub(super) fn end_daemons(&mut self, boundary: &str) {
-        let daemons: Vec<(String, bool)> = self
-            .acts
-            .values()
-            .filter(|a| a.request.boundary == boundary || a.id == boundary)
-            .filter_map(|a| self.tree.get(&a.id))
-            .filter(|n| n.daemoned == Some(true) && n.phase == "Running")
-            .map(|n| (n.id.clone(), n.type_ == "Pod"))
-            .collect();
-        for (id, is_pod) in daemons {
-            if is_pod {
-                self.stop_pod(&id);
-            }
+        for id in self.daemons.get(boundary).cloned().unwrap_or_default() {
+            self.stop_pod(&id);
             let now = self.time();
             self.change(&id, |n| {
                 n.daemoned = None;
@@ -329,7 +340,7 @@ impl WorkflowRun {
         }
     }
 
-    pub(super) fn start_suspend(&mut self, mut act: Act) -> Result<(), Stop> {
+    pub(super) fn start_suspend(&mut self, mut act: Box<Act>) -> Result<(), Stop> {
         let id = act.id.clone();
         if !self.may_run(act.request.on_exit) {
             self.ensure_node(&act, "Suspend", "Running");
@@ -373,14 +384,14 @@ impl WorkflowRun {
         self.set_phase(id, "Succeeded", None);
     }
 
-    pub(super) fn start_remote(&mut self, mut act: Act) -> Result<(), Stop> {
+    pub(super) fn start_remote(&mut self, mut act: Box<Act>) -> Result<(), Stop> {
         let id = act.id.clone();
         self.ensure_node(&act, act.prepared.node_type(), "Pending");
         if !self.may_run(act.request.on_exit) {
             self.fail_node(&id, &format!("Stopped with strategy '{}'", self.spec.shutdown));
             return Ok(());
         }
-        let template = Box::new(act.template.clone());
+        let template = Box::new(act.template.as_ref().clone());
         act.kind = Kind::Remote;
         self.acts.insert(id.clone(), act);
         self.effect(&["agent", &id], Effect::RunByAgent { node_id: id.clone(), template });

@@ -200,19 +200,19 @@ impl WorkflowRun {
                 return Some(());
             }
         };
-        let attempt = Act {
+        let attempt = Box::new(Act {
             request,
             id: id.clone(),
             called: act.called.clone(),
             prepared: Arc::clone(&act.prepared),
-            template,
+            template: Arc::new(template),
             inputs,
             locals,
             deadline: self.attempts_deadline(act),
             gate: Gate::Open,
             kind: Kind::New,
             touched: Vec::new(),
-        };
+        });
         self.places.insert(id.clone(), (Arc::clone(&attempt.request.order), attempt.request.parent.clone()));
         let parent = act.id.clone();
         match self.start(attempt) {

@@ -103,9 +103,7 @@ impl WorkflowRun {
     fn begin_group(&mut self, act: &Act, state: &mut Steps, group: &[Arc<Call>], group_name: &str) {
         let group_id = self.id_of(group_name);
         if self.tree.get(&group_id).is_none() {
-            let called = Called { scope: act.called.scope.clone(), ..Called::default() };
-            let scope = self.own_scope(act);
-            let called = Called { scope, ..called };
+            let called = Called { scope: self.own_scope(act), ..Called::default() };
             let node = self.node(group_name, "StepGroup", "Running", &called, &act.id, Some(NodeFlag::default()), "", "");
             self.add_node(node, None);
             let parents = match state.group.checked_sub(1) {
@@ -132,11 +130,7 @@ impl WorkflowRun {
 
     /// The scope in which the calls of a template look up templates.
     pub(super) fn own_scope(&self, act: &Act) -> String {
-        match &act.prepared.origin {
-            super::Origin::Local => format!("local/{}", self.name()),
-            super::Origin::Namespaced(name) => format!("namespaced/{name}"),
-            super::Origin::Cluster(name) => format!("cluster/{name}"),
-        }
+        self.scope_name(&act.prepared.origin)
     }
 
     fn queue_group(&mut self, act: &Act, state: &mut Steps, group: &[Arc<Call>], group_name: &str, group_id: &str) -> Result<(), String> {
@@ -157,16 +151,19 @@ impl WorkflowRun {
                     Err(e) => return Err(format!("failed to resolve references: {}", when_error(&when, &e))),
                 }
             };
-            if !proceeds {
-                let item = names_of(call, &call.name, Layer::new());
-                queue.push(Queued { call: Arc::clone(call), ordinal, name: call.name.clone(), item });
-                continue;
-            }
-            match items::turns(&call.items, &scope)? {
+            let turns = match items::turns(&call.items, &scope) {
+                Ok(turns) => turns,
+                // Nobody asks for the items of a loop that does not run.
+                Err(_) if !proceeds => None,
+                Err(message) => return Err(message),
+            };
+            match turns {
                 None => {
-                    args::arguments(&call.arguments, &call.raw_arguments, &scope)
-                        .map_err(|e| format!("failed to resolve references: {e}"))?;
                     let item = names_of(call, &call.name, Layer::new());
+                    if proceeds {
+                        args::arguments(&call.arguments, &call.raw_arguments, &scope.with(&item))
+                            .map_err(|e| format!("failed to resolve references: {e}"))?;
+                    }
                     queue.push(Queued { call: Arc::clone(call), ordinal, name: call.name.clone(), item });
                 }
                 Some(turns) if turns.is_empty() => {

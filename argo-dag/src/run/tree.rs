@@ -55,6 +55,8 @@ pub(super) struct Tree {
     dirty: BTreeSet<String>,
     /// Nodes that are in phase Failed or Error.
     failed: BTreeSet<String>,
+    /// Children that are named but not there yet, with those who named them.
+    expected: BTreeMap<String, Vec<String>>,
 }
 
 fn parse_progress(text: &str) -> (i64, i64) {
@@ -122,7 +124,10 @@ impl Tree {
         }
         self.around.entry(id.clone()).or_default();
         self.dirty.insert(id.clone());
-        self.nodes.insert(id, node);
+        self.nodes.insert(id.clone(), node);
+        for parent in self.expected.remove(&id).unwrap_or_default() {
+            self.link(&parent, &id);
+        }
     }
 
     /// Changes a node; tells whether anything changed.
@@ -170,6 +175,10 @@ impl Tree {
     }
 
     fn link(&mut self, parent: &str, child: &str) {
+        if !self.around.contains_key(child) {
+            self.expected.entry(child.to_owned()).or_default().push(parent.to_owned());
+            return;
+        }
         let composite = self.nodes.get(parent).is_some_and(|n| !is_executable(&n.type_));
         let Some(around) = self.around.get_mut(parent) else { return };
         let above = around.for_children.get_or_insert_with(|| {

@@ -2,26 +2,38 @@
 
 use crate::Adapter;
 
+mod controller_traces;
 mod core;
 mod examples;
+mod go;
 mod lang;
+mod lang_cron;
 mod lang_govaluate;
 mod node_ids;
 mod recorded;
 mod rollouts;
+mod validate;
 
 /// The adapter of a file (`folder/file`), if there is one.
 #[must_use]
 pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
+        "workflows/controller_traces" => Some(controller_traces::run),
         "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
+        "workflows/validate" => Some(validate::run),
         "rollouts/replicas" => Some(rollouts::replicas),
         "core/yaml" => Some(core::yaml),
         "core/jsonpatch" => Some(core::jsonpatch),
         "core/strategic" => Some(core::strategic),
+        "core/selector" => Some(core::selector),
+        "core/scalar" => Some(core::scalar),
         "lang/expr" => Some(lang::expr),
+        "lang/cron" => Some(lang_cron::cron),
+        "events/golden_cron" => Some(lang_cron::golden_cron),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
+        "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
+        "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
         "examples/round_trip" => Some(examples::round_trip),
         _ => None,
     }

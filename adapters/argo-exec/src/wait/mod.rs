@@ -277,7 +277,7 @@ fn folder_changes(folders: Vec<PathBuf>) -> mpsc::Receiver<()> {
 
 /// Says when this process is asked to end.
 #[cfg(unix)]
-fn termination() -> mpsc::Receiver<()> {
+pub(crate) fn termination() -> mpsc::Receiver<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (asked, asks) = mpsc::channel(1);
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
@@ -297,6 +297,6 @@ fn termination() -> mpsc::Receiver<()> {
 }
 
 #[cfg(not(unix))]
-fn termination() -> mpsc::Receiver<()> {
+pub(crate) fn termination() -> mpsc::Receiver<()> {
     mpsc::channel(1).1
 }

@@ -227,7 +227,7 @@ impl Pod {
 }
 
 /// The template that a pod carries in its environment.
-pub(super) fn template(pod: &Value) -> Option<Value> {
+pub(crate) fn template(pod: &Value) -> Option<Value> {
     let list = |key: &str| pod.pointer(key).and_then(Value::as_array).into_iter().flatten();
     list("/spec/containers")
         .chain(list("/spec/initContainers"))

@@ -11,9 +11,11 @@ mod commands;
 mod compare;
 mod kubelet;
 mod pods;
-mod shelf;
+pub(super) mod shelf;
 mod world;
 
+pub(super) use kubelet::template;
+pub(super) use world::refuse;
 use world::{Mode, World};
 
 /// How much of a difference is shown.

@@ -603,8 +603,8 @@ fn start() -> Timestamp {
     Timestamp::from_second(START).unwrap_or_default()
 }
 
-// What the driver writes for a workflow that cannot be run.
-fn refuse(object: &mut Value, message: &str) {
+/// What the driver writes for a workflow that cannot be run.
+pub(crate) fn refuse(object: &mut Value, message: &str) {
     let phase = if message.starts_with("invalid spec") { "Failed" } else { "Error" };
     let patch = json!({
         "metadata": {"labels": {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": phase}},

@@ -1,0 +1,304 @@
+//! JSON patch (RFC 6902), with the habits of the Go library that Kubernetes uses: negative indices count from the end, `replace` of a map's key
+//! that is not there adds it, `copy` of one that is not there copies null.
+//!
+//! ```
+//! use serde_json::json;
+//!
+//! let mut doc = json!({"a": [1, 2]});
+//! let patch = argo_core::patch::json::parse(&json!([{"op": "add", "path": "/a/-", "value": 3}])).unwrap();
+//! argo_core::patch::json::apply(&mut doc, &patch).unwrap();
+//! assert_eq!(doc, json!({"a": [1, 2, 3]}));
+//! ```
+
+use serde_json::{Map, Value};
+
+/// One operation, as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// `add`, `remove`, `replace`, `move`, `copy` or `test`.
+    pub op: String,
+    /// Where.
+    pub path: Option<String>,
+    /// From where, for `move` and `copy`.
+    pub from: Option<String>,
+    /// With what; null where nothing is given.
+    pub value: Value,
+}
+
+/// Why a JSON patch cannot be read or applied. Messages are those of the Go library.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonPatchError {
+    /// The patch is no list of maps.
+    #[error("a JSON patch is a list of operations, each a map: found {0}")]
+    Shape(&'static str),
+    /// The operation has no such field, or it is no text.
+    #[error("{op} operation failed to decode {field}: missing value")]
+    Field {
+        /// The operation.
+        op: String,
+        /// The field.
+        field: &'static str,
+    },
+    /// There is no such operation.
+    #[error("Unexpected kind: {0}")]
+    Kind(String),
+    /// The path leads through something that is not there.
+    #[error("{op} operation does not apply: doc is missing {what}: {path}: missing value")]
+    Missing {
+        /// The operation.
+        op: String,
+        /// Which path: `path`, `from path`, `destination path` or `key`.
+        what: &'static str,
+        /// The path.
+        path: String,
+    },
+    /// The last part of the path does not fit what is there.
+    #[error("error in {op} for path: '{path}': {problem}")]
+    Place {
+        /// The operation.
+        op: String,
+        /// The path.
+        path: String,
+        /// Why.
+        problem: PlaceProblem,
+    },
+    /// The whole document can only be replaced by a map or list.
+    #[error("replace operation value must be object or array")]
+    Root,
+    /// A `test` did not hold.
+    #[error("testing value {0} failed: test failed")]
+    Test(String),
+}
+
+/// Why a key or index does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceProblem {
+    /// A map has no such key.
+    #[error("Unable to remove nonexistent key: {0}: missing value")]
+    Key(String),
+    /// A list has no such index.
+    #[error("Unable to access invalid index: {0}: invalid index referenced")]
+    Index(i64),
+    /// The key of a list is no number.
+    #[error("value was not a proper array index: '{0}'")]
+    NoIndex(String),
+}
+
+/// Reads a patch.
+///
+/// # Errors
+/// When it is no list of maps.
+pub fn parse(patch: &Value) -> Result<Vec<Operation>, JsonPatchError> {
+    let operations = match patch {
+        Value::Array(operations) => operations,
+        Value::Null => return Ok(Vec::new()),
+        other => return Err(JsonPatchError::Shape(kind(other))),
+    };
+    let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
+    operations
+        .iter()
+        .map(|operation| match operation {
+            Value::Object(map) => Ok(Operation {
+                op: text(map, "op").unwrap_or_else(|| "unknown".to_owned()),
+                path: text(map, "path"),
+                from: text(map, "from"),
+                value: map.get("value").cloned().unwrap_or_default(),
+            }),
+            other => Err(JsonPatchError::Shape(kind(other))),
+        })
+        .collect()
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}
+
+/// Applies all operations in order; the document is unchanged where one fails.
+///
+/// # Errors
+/// When an operation does not apply or a test does not hold.
+pub fn apply(document: &mut Value, patch: &[Operation]) -> Result<(), JsonPatchError> {
+    let mut changed = document.clone();
+    for operation in patch {
+        operation.apply(&mut changed)?;
+    }
+    *document = changed;
+    Ok(())
+}
+
+impl Operation {
+    fn apply(&self, document: &mut Value) -> Result<(), JsonPatchError> {
+        match self.op.as_str() {
+            "add" => self.add(document, self.path()?, self.value.clone(), "path"),
+            "remove" => {
+                let path = self.path()?;
+                let (parent, key) = self.parent(document, path, "path")?;
+                remove(parent, &key).map(drop).map_err(|problem| self.place(path, problem))
+            }
+            "replace" => self.replace(document),
+            "move" => {
+                let from = self.from()?;
+                let (parent, key) = self.parent(document, from, "from path")?;
+                let value = remove(parent, &key).map_err(|problem| self.place(&key, problem))?;
+                self.add(document, self.path()?, value, "destination path")
+            }
+            "copy" => {
+                let from = self.from()?;
+                let (parent, key) = self.parent(document, from, "from path")?;
+                let value = get(parent, &key).map_err(|problem| self.place(from, problem))?.cloned().unwrap_or_default();
+                self.add(document, self.path()?, value, "destination path")
+            }
+            "test" => self.test(document),
+            other => Err(JsonPatchError::Kind(other.to_owned())),
+        }
+    }
+
+    fn path(&self) -> Result<&str, JsonPatchError> {
+        self.path.as_deref().ok_or_else(|| JsonPatchError::Field { op: self.op.clone(), field: "path" })
+    }
+
+    fn from(&self) -> Result<&str, JsonPatchError> {
+        self.from.as_deref().ok_or_else(|| JsonPatchError::Field { op: self.op.clone(), field: "from" })
+    }
+
+    fn place(&self, path: &str, problem: PlaceProblem) -> JsonPatchError {
+        JsonPatchError::Place { op: self.op.clone(), path: path.to_owned(), problem }
+    }
+
+    /// The map or list that the last part of a path is in, and that part.
+    fn parent<'d>(&self, document: &'d mut Value, path: &str, what: &'static str) -> Result<(&'d mut Value, String), JsonPatchError> {
+        let missing = || JsonPatchError::Missing { op: self.op.clone(), what, path: path.to_owned() };
+        let (parents, last) = path.rsplit_once('/').ok_or_else(missing)?;
+        let mut here = document;
+        for part in parents.split('/').skip(1) {
+            let part = decode(part);
+            here = match here {
+                Value::Object(map) => map.get_mut(&part),
+                Value::Array(list) => index(&part, list.len(), 0).ok().and_then(|index| list.get_mut(index)),
+                _ => None,
+            }
+            .ok_or_else(missing)?;
+        }
+        if here.is_object() || here.is_array() { Ok((here, decode(last))) } else { Err(missing()) }
+    }
+
+    fn add(&self, document: &mut Value, path: &str, value: Value, what: &'static str) -> Result<(), JsonPatchError> {
+        let (parent, key) = self.parent(document, path, what)?;
+        match parent {
+            Value::Object(map) => {
+                map.insert(key, value);
+            }
+            Value::Array(list) if key == "-" => list.push(value),
+            Value::Array(list) => {
+                let at = index(&key, list.len(), 1).map_err(|problem| self.place(path, problem))?;
+                list.insert(at.min(list.len()), value);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn replace(&self, document: &mut Value) -> Result<(), JsonPatchError> {
+        let path = self.path()?;
+        if path.is_empty() {
+            if !self.value.is_object() && !self.value.is_array() {
+                return Err(JsonPatchError::Root);
+            }
+            *document = self.value.clone();
+            return Ok(());
+        }
+        let (parent, key) = self.parent(document, path, "path")?;
+        match parent {
+            Value::Object(map) => {
+                map.insert(key, self.value.clone());
+            }
+            Value::Array(list) => {
+                let slot = index(&key, list.len(), 0).ok().and_then(|index| list.get_mut(index));
+                let missing = || JsonPatchError::Missing { op: self.op.clone(), what: "key", path: path.to_owned() };
+                *slot.ok_or_else(missing)? = self.value.clone();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn test(&self, document: &mut Value) -> Result<(), JsonPatchError> {
+        let path = self.path()?;
+        let null = Value::Null;
+        let found = if path.is_empty() {
+            &*document
+        } else {
+            let (parent, key) = self.parent(document, path, "path")?;
+            get(parent, &key).map_err(|problem| self.place(path, problem))?.unwrap_or(&null)
+        };
+        if *found == self.value { Ok(()) } else { Err(JsonPatchError::Test(path.to_owned())) }
+    }
+}
+
+fn decode(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
+/// An index of a list of `length`, where `beyond` more may be named; negative ones count from the end.
+fn index(key: &str, length: usize, beyond: usize) -> Result<usize, PlaceProblem> {
+    let number: i64 = key.parse().map_err(|_| PlaceProblem::NoIndex(key.to_owned()))?;
+    let most = length.saturating_add(beyond);
+    let index = if number < 0 {
+        most.checked_sub(usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))
+    } else {
+        usize::try_from(number).ok().filter(|index| *index < most)
+    };
+    index.ok_or(PlaceProblem::Index(number))
+}
+
+fn get<'v>(parent: &'v Value, key: &str) -> Result<Option<&'v Value>, PlaceProblem> {
+    match parent {
+        Value::Array(list) => index(key, list.len(), 0).map(|index| list.get(index)),
+        other => Ok(other.get(key)),
+    }
+}
+
+fn remove(parent: &mut Value, key: &str) -> Result<Value, PlaceProblem> {
+    match parent {
+        Value::Array(list) => index(key, list.len(), 0).map(|index| list.remove(index)),
+        Value::Object(map) => map.remove(key).ok_or_else(|| PlaceProblem::Key(key.to_owned())),
+        _ => Err(PlaceProblem::Key(key.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(doc: Value, patch: Value) -> Result<Value, String> {
+        let mut doc = doc;
+        let patch = parse(&patch).map_err(|e| e.to_string())?;
+        apply(&mut doc, &patch).map_err(|e| e.to_string())?;
+        Ok(doc)
+    }
+
+    #[test]
+    fn operations() {
+        let doc = json!({"a": [1, {"b/c": 2}]});
+        assert_eq!(run(doc.clone(), json!([{"op": "add", "path": "/a/-1", "value": 0}])), Ok(json!({"a": [1, {"b/c": 2}, 0]})));
+        assert_eq!(run(doc.clone(), json!([{"op": "move", "from": "/a/1/b~1c", "path": "/x"}])), Ok(json!({"a": [1, {}], "x": 2})));
+        assert_eq!(run(doc.clone(), json!([{"op": "test", "path": "/a/0", "value": 1}])), Ok(doc.clone()));
+        assert_eq!(
+            run(doc.clone(), json!([{"op": "remove", "path": "/a/9"}])),
+            Err("error in remove for path: '/a/9': Unable to access invalid index: 9: invalid index referenced".to_owned())
+        );
+        assert_eq!(
+            run(doc, json!([{"op": "replace", "path": "", "value": 1}])),
+            Err("replace operation value must be object or array".to_owned())
+        );
+    }
+}

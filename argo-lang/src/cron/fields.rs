@@ -1,0 +1,108 @@
+//! Fields of a schedule.
+
+use super::{Fields, Format, STAR};
+
+struct Bounds {
+    low: u32,
+    high: u32,
+    names: &'static [&'static str],
+}
+
+const SECONDS: Bounds = Bounds { low: 0, high: 59, names: &[] };
+const HOURS: Bounds = Bounds { low: 0, high: 23, names: &[] };
+const DAYS: Bounds = Bounds { low: 1, high: 31, names: &[] };
+const MONTHS: Bounds =
+    Bounds { low: 1, high: 12, names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"] };
+const WEEKDAYS: Bounds = Bounds { low: 0, high: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
+
+pub(super) fn parse(text: &str, format: Format) -> Result<Fields, String> {
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    let most = if format.seconds { 6 } else { 5 };
+    let least = most - usize::from(format.optional_weekday);
+    if parts.len() < least || parts.len() > most {
+        let shown = parts.join(" ");
+        let wanted = if least == most { format!("exactly {most}") } else { format!("{least} to {most}") };
+        return Err(format!("expected {wanted} fields, found {}: [{shown}]", parts.len()));
+    }
+    let mut parts = parts.into_iter();
+    let mut next = |default: &'static str| parts.next().unwrap_or(default);
+    let second = if format.seconds { field(next("0"), &SECONDS)? } else { 1 };
+    Ok(Fields {
+        second,
+        minute: field(next("0"), &SECONDS)?,
+        hour: field(next("0"), &HOURS)?,
+        day: field(next("*"), &DAYS)?,
+        month: field(next("*"), &MONTHS)?,
+        weekday: field(next("*"), &WEEKDAYS)?,
+    })
+}
+
+fn field(text: &str, bounds: &Bounds) -> Result<u64, String> {
+    text.split(',').filter(|part| !part.is_empty()).try_fold(0, |bits, part| Ok(bits | range(part, bounds)?))
+}
+
+/// `*`, `5`, `1-5`, each with a step: `*/15`, `5/10`, `1-5/2`.
+fn range(text: &str, bounds: &Bounds) -> Result<u64, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let ends: Vec<&str> = parts.first().copied().unwrap_or_default().split('-').collect();
+    let first = ends.first().copied().unwrap_or_default();
+    let mut extra = 0;
+    let (start, mut end) = if matches!(first, "*" | "?") {
+        extra = STAR;
+        (bounds.low, bounds.high)
+    } else {
+        let start = number(first, bounds.names)?;
+        match ends.get(1) {
+            None => (start, start),
+            Some(_) if ends.len() > 2 => return Err(format!("too many hyphens: {text}")),
+            Some(end) => (start, number(end, bounds.names)?),
+        }
+    };
+    let step = match parts.get(1) {
+        None => 1,
+        Some(_) if parts.len() > 2 => return Err(format!("too many slashes: {text}")),
+        Some(step) => {
+            let step = number(step, &[])?;
+            if ends.len() == 1 {
+                end = bounds.high;
+            }
+            if step > 1 {
+                extra = 0;
+            }
+            step
+        }
+    };
+    if start < bounds.low {
+        return Err(format!("beginning of range ({start}) below minimum ({}): {text}", bounds.low));
+    }
+    if end > bounds.high {
+        return Err(format!("end of range ({end}) above maximum ({}): {text}", bounds.high));
+    }
+    if start > end {
+        return Err(format!("beginning of range ({start}) beyond end of range ({end}): {text}"));
+    }
+    if step == 0 {
+        return Err(format!("step of range should be a positive number: {text}"));
+    }
+    Ok(bits(start, end, step) | extra)
+}
+
+pub(super) fn bits(start: u32, end: u32, step: u32) -> u64 {
+    let step = usize::try_from(step).unwrap_or(usize::MAX).max(1);
+    (start..=end.min(62)).step_by(step).fold(0, |bits, n| bits | 1 << n)
+}
+
+fn number(text: &str, names: &[&str]) -> Result<u32, String> {
+    if let Some(at) = names.iter().position(|n| n.eq_ignore_ascii_case(text)) {
+        // Months count from 1, weekdays from 0.
+        return Ok(u32::try_from(at).unwrap_or(0) + u32::from(names.len() == 12));
+    }
+    let bare = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if bare.is_empty() || !bare.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"));
+    }
+    if text.starts_with('-') && bare.bytes().any(|b| b != b'0') {
+        return Err(format!("negative number ({text}) not allowed: {text}"));
+    }
+    bare.parse().map_err(|_| format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: value out of range"))
+}
