@@ -17,7 +17,7 @@ use kube::Api;
 use kube::api::LogParams;
 use kube::core::{DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, metadata_watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -97,7 +97,9 @@ enum Seen {
 
 async fn tell(session: &Session, name: &str, sender: &mpsc::Sender<Change>) {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut stream = metadata_watcher(session.api(&crd::WORKFLOW), config).default_backoff().boxed();
+    let api: Api<PartialObjectMeta<DynamicObject>> =
+        Api::namespaced_with(session.client.clone(), &session.namespace, &crd::WORKFLOW.resource());
+    let mut stream = watcher(api, config).default_backoff().boxed();
     let mut listed = false;
     let mut look = |event: Result<Event<PartialObjectMeta<DynamicObject>>, watcher::Error>| match event {
         Ok(Event::InitApply(object) | Event::Apply(object)) => {
