@@ -271,7 +271,14 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
     for (container, unit) in blank.units.iter().enumerate() {
         let runs = shared.ctx.pod_folder(&shared.uid).join("containers").join(&unit.spec.name);
         let attempts = std::fs::read_dir(runs).into_iter().flatten().flatten();
-        let Some(attempt) = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max() else { continue };
+        let Some(attempt) = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max() else {
+            recovered.extend(reported(pod, &unit.spec.name, shared.ctx.clock.now()).map(|(attempt, outcome)| Recovered {
+                container,
+                attempt,
+                outcome,
+            }));
+            continue;
+        };
         let dir = shared.run_dir(&unit.spec.name, attempt);
         let started_at = dir.read_started().map(|record| record.at);
         let now = shared.ctx.clock.now();
@@ -294,17 +301,43 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
                 Outcome::Running { since: started_at.unwrap_or(now) }
             }
             Found::Ended(exit) => Outcome::Ended(ending(&unit, &dir, Some(exit), started_at, now)),
-            Found::Lost => {
-                let exit = ExitRecord {
-                    code: 137,
-                    reason: Some("ContainerStatusUnknown".to_owned()),
-                    message: Some("The container was not there any more when the node was restarted".to_owned()),
-                    at: now,
-                };
-                Outcome::Ended(ending(&unit, &dir, Some(exit), started_at, now))
-            }
+            Found::Lost => Outcome::Ended(ending(&unit, &dir, Some(lost(now)), started_at, now)),
         };
         recovered.push(Recovered { container, attempt, outcome });
     }
     recovered
+}
+
+/// What the pod's status says of a container of which the node's folder says nothing, as after a crash of the machine: what was once
+/// started is not started again.
+fn reported(pod: &Pod, name: &str, now: Timestamp) -> Option<(u32, Outcome)> {
+    let status = pod.status.as_ref()?;
+    let mut all = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let status = all.find(|status| status.name == name)?;
+    let state = status.state.as_ref()?;
+    let attempt = u32::try_from(status.restart_count).unwrap_or_default();
+    let (exit, started_at) = match (&state.terminated, &state.running) {
+        (Some(end), _) => {
+            let exit = ExitRecord {
+                code: end.exit_code,
+                reason: end.reason.clone(),
+                message: end.message.clone(),
+                at: end.finished_at.as_ref().map_or(now, |time| time.0),
+            };
+            (exit, end.started_at.as_ref().map(|time| time.0))
+        }
+        (None, Some(running)) => (lost(now), running.started_at.as_ref().map(|time| time.0)),
+        (None, None) => return None,
+    };
+    Some((attempt, Outcome::Ended(Ended { exit, started_at, last_words: String::new() })))
+}
+
+/// The end of a container that nobody saw.
+fn lost(now: Timestamp) -> ExitRecord {
+    ExitRecord {
+        code: 137,
+        reason: Some("ContainerStatusUnknown".to_owned()),
+        message: Some("The container was not there any more when the node was restarted".to_owned()),
+        at: now,
+    }
 }

@@ -1,5 +1,8 @@
 //! The node with real processes. This binary is also its own shim, so it has no test harness of the compiler's.
 
+// Not a test for the compiler: see below.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 #[allow(unreachable_pub)]
 #[path = "../../../argo-kube/tests/common/model.rs"]
 mod model;
