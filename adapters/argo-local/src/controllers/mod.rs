@@ -1,6 +1,8 @@
 //! The controllers of the control plane. Those that need nothing but the API's own objects (namespaces, garbage collection, service accounts) work
 //! inside the state machine, without caches of their own; workload controllers are ordinary clients.
 
+pub mod workload;
+
 use std::sync::Arc;
 
 use crate::service::Shared;

@@ -68,9 +68,9 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
     let recovered = recover(&shared, &pod).await;
     let mut reported = pod.status.clone();
     let mut conditions = reported.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
-    let mut worker = Worker::new(pod, recovered, ctx.clock.now());
+    let mut worker = Worker::new(pod, recovered, (ctx.clock)());
     loop {
-        for action in worker.advance(ctx.clock.now()) {
+        for action in worker.advance((ctx.clock)()) {
             act(&shared, &worker, action);
         }
         if worker.gone() && worker.finished() {
@@ -89,7 +89,7 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
         let timer = async {
             match worker.wake_at() {
                 Some(at) => {
-                    let wait = at.duration_since(ctx.clock.now());
+                    let wait = at.duration_since((ctx.clock)());
                     tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
                 }
                 None => std::future::pending().await,
@@ -97,13 +97,13 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
         };
         tokio::select! {
             input = received.recv() => match input {
-                Some(input) => worker.handle(input, ctx.clock.now()),
+                Some(input) => worker.handle(input, (ctx.clock)()),
                 None => break,
             },
             () = timer => {}
         }
         while let Ok(input) = received.try_recv() {
-            worker.handle(input, ctx.clock.now());
+            worker.handle(input, (ctx.clock)());
         }
     }
 }
@@ -123,7 +123,7 @@ pub(crate) async fn remove(ctx: &Context, pod: &Pod) {
 
 async fn report(shared: &Shared, worker: &Worker, reported: &mut Option<PodStatus>, conditions: &mut Vec<PodCondition>) {
     let ctx = &shared.ctx;
-    let status = status::status(worker, conditions, ctx.clock.now());
+    let status = status::status(worker, conditions, (ctx.clock)());
     if reported.as_ref() == Some(&status) {
         return;
     }
@@ -227,7 +227,7 @@ async fn start(shared: Arc<Shared>, pod: Pod, unit: Unit, container: usize, atte
     match begun {
         Ok(run) => {
             lock(&shared.remotes).insert(container, run.remote());
-            shared.tell(Input::Started { container, at: ctx.clock.now() });
+            shared.tell(Input::Started { container, at: (ctx.clock)() });
             follow(&shared, run, &unit, container, attempt).await;
         }
         Err(trouble) => {
@@ -242,7 +242,7 @@ async fn follow(shared: &Arc<Shared>, mut run: Run, unit: &Unit, container: usiz
     let exit = run.ended().await;
     lock(&shared.remotes).remove(&container);
     let dir = shared.run_dir(&unit.spec.name, attempt);
-    let ended = ending(unit, &dir, exit, run.started_at(), shared.ctx.clock.now());
+    let ended = ending(unit, &dir, exit, run.started_at(), (shared.ctx.clock)());
     shared.tell(Input::Exited { container, ended });
     // What the container wrote outside its volumes ends with it.
     tokio::task::spawn_blocking(move || drop(runner::remove_tree(&dir.layer())));
@@ -266,13 +266,13 @@ fn ending(unit: &Unit, dir: &RunDir, exit: Option<ExitRecord>, started_at: Optio
 
 /// What an earlier life of the node has done for this pod.
 async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
-    let blank = Worker::new(pod.clone(), Vec::new(), shared.ctx.clock.now());
+    let blank = Worker::new(pod.clone(), Vec::new(), (shared.ctx.clock)());
     let mut recovered = Vec::new();
     for (container, unit) in blank.units.iter().enumerate() {
         let runs = shared.ctx.pod_folder(&shared.uid).join("containers").join(&unit.spec.name);
         let attempts = std::fs::read_dir(runs).into_iter().flatten().flatten();
         let Some(attempt) = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max() else {
-            recovered.extend(reported(pod, &unit.spec.name, shared.ctx.clock.now()).map(|(attempt, outcome)| Recovered {
+            recovered.extend(reported(pod, &unit.spec.name, (shared.ctx.clock)()).map(|(attempt, outcome)| Recovered {
                 container,
                 attempt,
                 outcome,
@@ -281,7 +281,7 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
         };
         let dir = shared.run_dir(&unit.spec.name, attempt);
         let started_at = dir.read_started().map(|record| record.at);
-        let now = shared.ctx.clock.now();
+        let now = (shared.ctx.clock)();
         let mut unit = unit.clone();
         unit.attempt = attempt;
         let outcome = match shared.ctx.runner.find(&dir).await {

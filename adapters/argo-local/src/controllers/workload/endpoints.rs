@@ -69,7 +69,8 @@ pub(crate) fn plan(world: &World, service: &Service, written: &mut BTreeMap<Stri
             list.push(json!({"ip": ip, "nodeName": spec.node_name, "targetRef": about}));
         }
         let conditions = json!({"ready": serving && !ending, "serving": serving, "terminating": ending});
-        endpoints.push((pod.as_ref(), json!({"addresses": [ip], "conditions": conditions, "nodeName": spec.node_name, "targetRef": about})));
+        endpoints
+            .push((pod.as_ref(), json!({"addresses": [ip], "conditions": conditions, "nodeName": spec.node_name, "targetRef": about})));
     }
     let subsets: Vec<Value> = subsets
         .into_values()

@@ -43,12 +43,13 @@ fn worth(pod: &Pod) -> (bool, u8, bool, i64, Reverse<Timestamp>, Reverse<i32>, R
 /// Takes pods that fit a selector and have no controller; lets those go that do not fit any more.
 pub(crate) fn adopt(world: &World, set: &ReplicaSet, plan: &mut Plan) {
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
-    let Some(spec) = &set.spec else { return };
+    let spec = &set.spec;
     for pod in world.pods.in_namespace(namespace).filter(|pod| active(pod)) {
         let fit = fits(&spec.selector, pod.metadata.labels.as_ref());
         if fit && controller(&pod.metadata).is_none() {
             let owners: Vec<_> = pod.metadata.owner_references.iter().flatten().cloned().chain([reference(set)]).collect();
-            let patch = json!({"metadata": {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version, "ownerReferences": owners}});
+            let patch =
+                json!({"metadata": {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version, "ownerReferences": owners}});
             plan.writes.push(Write::patch(pod.as_ref(), patch));
         } else if !fit && owned_by(&pod.metadata, &set.metadata) {
             let owners = pod.metadata.owner_references.iter().flatten().filter(|owner| Some(&owner.uid) != set.metadata.uid.as_ref());
@@ -62,7 +63,7 @@ pub(crate) fn adopt(world: &World, set: &ReplicaSet, plan: &mut Plan) {
 /// Brings the set's pods to their number and its status up to date.
 pub(crate) fn plan(world: &World, set: &ReplicaSet, now: Timestamp) -> Plan {
     let mut plan = Plan::default();
-    let Some(spec) = &set.spec else { return plan };
+    let spec = &set.spec;
     let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
     let name = set.metadata.name.as_deref().unwrap_or_default();
     let own = world.pods.in_namespace(namespace).filter(|pod| owned_by(&pod.metadata, &set.metadata));
@@ -80,7 +81,8 @@ pub(crate) fn plan(world: &World, set: &ReplicaSet, now: Timestamp) -> Plan {
         }
     }
     let min_ready = spec.min_ready_seconds.unwrap_or(0);
-    let labels = spec.template.as_ref().and_then(|template| template.metadata.as_ref()).and_then(|meta| meta.labels.clone()).unwrap_or_default();
+    let labels =
+        spec.template.as_ref().and_then(|template| template.metadata.as_ref()).and_then(|meta| meta.labels.clone()).unwrap_or_default();
     let labelled = pods.iter().filter(|pod| {
         let own = pod.metadata.labels.clone().unwrap_or_default();
         labels.iter().all(|(name, value)| own.get(name) == Some(value))
@@ -105,8 +107,10 @@ mod tests {
     use super::*;
 
     fn set(replicas: i32) -> ReplicaSet {
-        serde_json::from_value(json!({"metadata": {"name": "web", "namespace": "d", "uid": "s", "generation": 1}, "spec": {"replicas": replicas,
-            "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}}}))
+        serde_json::from_value(
+            json!({"metadata": {"name": "web", "namespace": "d", "uid": "s", "generation": 1}, "spec": {"replicas": replicas,
+            "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}}}),
+        )
         .unwrap()
     }
 
@@ -124,7 +128,10 @@ mod tests {
         world.pods.put(own("one", "Running", true));
         world.pods.put(own("dead", "Failed", false));
         let plan = plan(&world, &set(3), Timestamp::UNIX_EPOCH);
-        let creates = plan.writes.iter().filter(|write| matches!(write, Write::Create { object, .. } if object["metadata"]["generateName"] == "web-"));
+        let creates = plan
+            .writes
+            .iter()
+            .filter(|write| matches!(write, Write::Create { object, .. } if object["metadata"]["generateName"] == "web-"));
         assert_eq!(creates.count(), 2);
         assert!(plan.writes.iter().any(|write| matches!(write, Write::Status { patch, .. } if patch["status"]["readyReplicas"] == 1)));
     }
@@ -136,7 +143,8 @@ mod tests {
         world.pods.put(own("young", "Pending", false));
         world.pods.put(own("unready", "Running", false));
         let plan = plan(&world, &set(1), Timestamp::UNIX_EPOCH);
-        let gone: Vec<_> = plan.writes.iter().filter_map(|write| if let Write::Delete { uid, .. } = write { Some(uid.as_str()) } else { None }).collect();
+        let gone: Vec<_> =
+            plan.writes.iter().filter_map(|write| if let Write::Delete { uid, .. } = write { Some(uid.as_str()) } else { None }).collect();
         assert_eq!(gone, ["young", "unready"]);
     }
 }

@@ -69,7 +69,8 @@ mod tests {
         let unscheduled = |plan: Plan| format!("{:?}", plan.writes);
         let any = pod(json!({"containers": []}));
         assert!(unscheduled(plan(&world, &any)).contains("no nodes available"));
-        let node = json!({"metadata": {"name": "n", "labels": {"disk": "fast"}}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+        let node =
+            json!({"metadata": {"name": "n", "labels": {"disk": "fast"}}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
         world.nodes.put(serde_json::from_value(node).unwrap());
         assert!(matches!(plan(&world, &any).writes.as_slice(), [Write::Bind { node, .. }] if node == "n"));
         let picky = pod(json!({"containers": [], "nodeSelector": {"disk": "slow"}}));

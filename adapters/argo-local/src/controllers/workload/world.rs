@@ -64,10 +64,6 @@ impl<T: Resource<DynamicType = ()>> Cache<T> {
         self.0.values()
     }
 
-    pub(crate) fn keys(&self) -> Vec<Key> {
-        self.0.keys().cloned().collect()
-    }
-
     pub(crate) fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
         let from = (namespace.to_owned(), String::new());
         self.0.range(from..).take_while(move |((ns, _), _)| ns == namespace).map(|(_, object)| object)

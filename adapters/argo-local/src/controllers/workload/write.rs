@@ -46,7 +46,10 @@ impl Write {
     {
         let found = serde_json::to_value(object).ok()?;
         let found = found.get("status").cloned().unwrap_or(Value::Null);
-        let same = wanted.as_object()?.iter().all(|(name, value)| found.get(name).unwrap_or(&Value::Null) == value || zero(value) && found.get(name).is_none());
+        let same = wanted
+            .as_object()?
+            .iter()
+            .all(|(name, value)| found.get(name).unwrap_or(&Value::Null) == value || zero(value) && found.get(name).is_none());
         if same {
             return None;
         }
