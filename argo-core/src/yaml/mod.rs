@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput};
 use serde_json::{Map, Value};
 
 mod scalar;
@@ -134,9 +134,15 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
 /// # Errors
 /// As [`parse_documents`], and for duplicate keys if they are refused.
 pub fn parse(text: &str, duplicates: Duplicates) -> Result<Vec<Document>, YamlError> {
+<<<<<<< HEAD
     refuse_other_versions(text)?;
+=======
+    // Comments are no values; whether the parser can tell of them depends on what else is in the program.
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+>>>>>>> w-cli
     let mut reader = Reader {
-        parser: Parser::new_from_str(text),
+        parser: Parser::new_from_str_with_options(text, options),
         anchors: BTreeMap::new(),
         places: BTreeMap::new(),
         copies: 0,
