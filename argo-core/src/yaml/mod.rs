@@ -134,13 +134,10 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
 /// # Errors
 /// As [`parse_documents`], and for duplicate keys if they are refused.
 pub fn parse(text: &str, duplicates: Duplicates) -> Result<Vec<Document>, YamlError> {
-<<<<<<< HEAD
     refuse_other_versions(text)?;
-=======
     // Comments are no values; whether the parser can tell of them depends on what else is in the program.
     let mut options = Options::default();
     options.set_emit_comments(false);
->>>>>>> w-cli
     let mut reader = Reader {
         parser: Parser::new_from_str_with_options(text, options),
         anchors: BTreeMap::new(),
