@@ -69,6 +69,11 @@ fn examples_have_nothing_wrong() {
             wrong.push(format!("{}: {}: {} ({})", path.display(), diagnostic.path, diagnostic.message, diagnostic.hint));
         }
     }
+    for (path, kind, value) in &all {
+        for diagnostic in validate::advice(kind, value) {
+            wrong.push(format!("{}: {}: {} ({})", path.display(), diagnostic.path, diagnostic.message, diagnostic.hint));
+        }
+    }
     println!("{} documents, {} diagnostics", all.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -11,8 +11,11 @@ pub(super) fn pod_spec(spec: &Value) -> Result<(), Wrong> {
         for container in list(spec, field)? {
             let name = container.get("name").and_then(Value::as_str).unwrap_or_default();
             for part in ["limits", "requests"] {
-                for (resource, amount) in container.pointer(&format!("/resources/{part}")).and_then(Value::as_object).into_iter().flatten()
-                {
+                let amounts = container.pointer(&format!("/resources/{part}")).filter(|v| !v.is_null());
+                if amounts.is_some_and(|v| !v.is_object()) {
+                    return Err(Wrong(format!("{field}[{name}].resources.{part}")));
+                }
+                for (resource, amount) in amounts.and_then(Value::as_object).into_iter().flatten() {
                     if !is_quantity(amount) {
                         return Err(Wrong(format!("{field}[{name}].resources.{part}.{resource}")));
                     }
@@ -81,5 +84,26 @@ fn is_quantity(value: &Value) -> bool {
     match unit {
         "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" | "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" => true,
         _ => unit.strip_prefix(['e', 'E']).is_some_and(|power| power.parse::<i16>().is_ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn types_that_a_patch_gets_wrong() {
+        let main = |main: Value| json!({"containers": [main]});
+        assert_eq!(
+            pod_spec(&main(json!({"name": "main", "resources": {"limits": {"cpu": "0.5", "memory": "1Gi", "x": 3, "y": "1e3"}}}))),
+            Ok(())
+        );
+        let wrong = |spec: Value| pod_spec(&spec).unwrap_err().0;
+        assert_eq!(wrong(main(json!({"name": "main", "resources": {"limits": {"cpu": "much"}}}))), "containers[main].resources.limits.cpu");
+        assert_eq!(wrong(main(json!({"name": "main", "resources": {"requests": "v"}}))), "containers[main].resources.requests");
+        assert_eq!(wrong(main(json!({"name": "main", "command": "sh"}))), "main.command");
+        assert_eq!(wrong(json!({"activeDeadlineSeconds": "5"})), "activeDeadlineSeconds");
     }
 }

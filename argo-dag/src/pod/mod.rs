@@ -33,6 +33,8 @@ pub struct PodOptions {
     pub main_container: Option<Value>,
     /// Merged into every executor container.
     pub executor: Option<Value>,
+    /// Volumes of every pod, for what `main_container` and `executor` mount.
+    pub volumes: Vec<Value>,
     /// Instance id of the controller; becomes a label where it is not empty.
     pub instance_id: String,
     /// How much the executor logs: `debug`, `info`, `warn` or `error`.
@@ -48,6 +50,7 @@ impl Default for PodOptions {
             artifact_repository: None,
             main_container: None,
             executor: None,
+            volumes: Vec::new(),
             instance_id: String::new(),
             executor_log_level: "warn".to_owned(),
         }

@@ -42,8 +42,8 @@ fn value(parameter: &Parameter, prefix: &str, may_be_empty: bool) -> Option<Stri
         return Some(format!("{prefix}{name}.value or {prefix}{name}.valueFrom is required"));
     }
     if let Some(from) = &parameter.value_from {
-        let allowed = from.config_map_key_ref.is_some() || !from.event.is_empty() || from.supplied.is_some() || !from.expression.is_empty();
-        let refused = [&from.path, &from.json_path, &from.jq_filter, &from.parameter].iter().any(|text| !text.is_empty());
+        let allowed = from.config_map_key_ref.is_some() || !from.event.is_empty() || from.supplied.is_some();
+        let refused = [&from.path, &from.json_path, &from.parameter, &from.expression].iter().any(|text| !text.is_empty());
         if !allowed || refused {
             return Some(format!("{prefix}{name}.valueFrom only allows: default, configMapKeyRef and supplied"));
         }

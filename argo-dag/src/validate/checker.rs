@@ -10,12 +10,14 @@ use argo_core::workflows::{
 use serde_json::{Value, json};
 
 use super::tags::{self, Scope};
-use super::{Diagnostic, Options, leaf, names, outputs};
+use super::{Diagnostic, Options, leaf, names, outputs, spec};
 use crate::Library;
 use crate::pod::has_location_or_key;
 
 /// Templates that call each other are followed this deep; what lies deeper is looked at from its own beginning.
-const DEEPEST: usize = 64;
+const DEEPEST: usize = 16;
+/// Longest value that is put into texts here, in bytes; a placeholder stands for longer ones. Values that are named often would fill the memory.
+const LONGEST: usize = 4096;
 
 /// Where template names are looked up.
 #[derive(Clone)]
@@ -76,7 +78,7 @@ pub(super) enum Given<'g> {
 /// A template that was found.
 #[derive(Clone)]
 pub(super) struct Resolved<'a> {
-    pub(super) template: Template,
+    pub(super) template: Box<Template>,
     base: Base<'a>,
     id: String,
     path: String,
@@ -145,7 +147,7 @@ impl<'a> Checker<'a> {
         let Place { prefix, path, .. } = place;
         if let Some(template) = holder.inline {
             return Some(Resolved {
-                template: template.clone(),
+                template: Box::new(template.clone()),
                 base: base.clone(),
                 id: format!("{}#{path}", base.key()),
                 path: format!("{path}.inline"),
@@ -160,12 +162,12 @@ impl<'a> Checker<'a> {
                 return None;
             };
             let path = if matches!(base, Base::Local(_)) { format!("spec.templates[{index}]") } else { path.to_owned() };
-            let template = templates.get(index)?.clone();
+            let template = Box::new(templates.get(index)?.clone());
             return Some(Resolved { id: format!("{}/{}", base.key(), template.name), template, base: base.clone(), path });
         };
         let at = format!("{path}.templateRef");
         if !holder.template.is_empty() {
-            self.say(at, format!("{prefix}template name cannot be specified with templateRef."));
+            self.say(at, format!("{prefix}template name cannot be specified with templateRef"));
             return None;
         }
         if reference.name.is_empty() || reference.template.is_empty() {
@@ -178,10 +180,12 @@ impl<'a> Checker<'a> {
         } else {
             self.library.workflow_template(&reference.name).map(Base::Namespaced)
         };
-        let found = base.as_ref().and_then(|b| b.spec().templates.iter().find(|t| t.name == reference.template)).cloned();
+        let found =
+            base.as_ref().and_then(|b| b.spec().templates.iter().find(|t| t.name == reference.template)).map(|t| Box::new(t.clone()));
         let (Some(base), Some(template)) = (base, found) else {
             // The name may hold a tag: then it is known only when the workflow runs.
-            if !reference.name.contains("{{") && !reference.template.contains("{{") {
+            let is_late = |text: &str| text.contains("{{") || tags::holds_placeholder(text);
+            if !is_late(&reference.name) && !is_late(&reference.template) {
                 self.say(at, format!("{prefix}template reference {}.{} not found", reference.name, reference.template));
             }
             return None;
@@ -206,6 +210,11 @@ impl<'a> Checker<'a> {
     fn template(&mut self, resolved: &Resolved<'a>, given: Given<'_>, outer: &Scope, place: Place<'_>) {
         let Place { prefix, depth, .. } = place;
         let Resolved { template, path, id, base } = resolved;
+        if !self.looked_at.contains(id)
+            && let Some(message) = template.retry_strategy.as_ref().and_then(spec::retry_policy)
+        {
+            self.say(format!("{path}.retryStrategy.retryPolicy"), format!("{prefix}{message}"));
+        }
         let kinds = kinds(template);
         let [kind] = kinds.as_slice() else {
             if self.looked_at.insert(id.clone()) {
@@ -222,14 +231,18 @@ impl<'a> Checker<'a> {
                 self.say(format!("{path}{at}"), format!("{prefix}{message}"));
             }
         }
-        let Some(processed) = self.process(template, kind, given, place) else { return };
+        let Some(complete) = self.supply(template, kind, given, place) else { return };
+        if self.done.contains(id) && !template.timeout.contains("{{") {
+            return;
+        }
+        let Some(processed) = self.substitute(&complete, kind, place) else { return };
         if !processed.timeout.is_empty() {
             if matches!(*kind, "Steps" | "DAG") {
-                self.say(format!("{path}.timeout"), format!("{prefix}{kind} template doesn't support timeout field."));
+                self.say(format!("{path}.timeout"), format!("{prefix}{kind} template doesn't support timeout field"));
             } else if let Some(wrong) = leaf::bad_timeout(&processed.timeout) {
                 self.say_hint(
                     format!("{path}.timeout"),
-                    format!("{prefix}{} has invalid duration format in timeout.", template.name),
+                    format!("{prefix}{} has invalid duration format in timeout", template.name),
                     wrong,
                 );
             }
@@ -246,7 +259,7 @@ impl<'a> Checker<'a> {
             "DAG" => self.dag(&processed, &mut scope, base, inner),
             _ => {
                 self.resolve(&json!(processed), &[&scope], &format!("{prefix}templates.{}: ", template.name), path);
-                let wrong = leaf::check(&processed, kind, &|field| image_default(base.spec(), self.spec, self.options, field), self.spec);
+                let wrong = leaf::check(&processed, kind, &|field| image_default(base.spec(), self.spec, self.options, field));
                 for (at, message) in wrong {
                     self.say(format!("{path}{at}"), format!("{prefix}{message}"));
                 }
@@ -260,9 +273,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The template with its inputs and all that is known put in.
-    fn process(&mut self, template: &Template, kind: &str, given: Given<'_>, place: Place<'_>) -> Option<Template> {
-        let mut processed = template.clone();
+    /// The template with values for all its inputs.
+    fn supply(&mut self, template: &Template, kind: &str, given: Given<'_>, place: Place<'_>) -> Option<Box<Template>> {
+        let mut processed = Box::new(template.clone());
         let mut complete = true;
         let name = &template.name;
         for parameter in &mut processed.inputs.parameters {
@@ -302,17 +315,22 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        if !complete {
-            return None;
-        }
-        let mut value = json!(processed);
+        complete.then_some(processed)
+    }
+
+    /// The template with its inputs and all that is known put into its texts.
+    fn substitute(&mut self, template: &Template, kind: &str, place: Place<'_>) -> Option<Box<Template>> {
+        let name = &template.name;
+        let mut value = json!(template);
         let pod = self.placeholder();
         let is_pod = !matches!(kind, "Steps" | "DAG" | "Suspend" | "HTTP" | "Plugin");
-        tags::fill(&mut value, &|name| if name == "pod.name" { is_pod.then(|| pod.clone()) } else { self.globals.get(name).cloned() });
+        tags::fill(&mut value, &|name| {
+            if name == "pod.name" { is_pod.then(|| pod.clone()) } else { self.globals.get(name).map(|v| short(v)) }
+        });
         let known = known_inputs(&value);
-        tags::fill(&mut value, &|name| known.get(name).cloned());
+        tags::fill(&mut value, &|name| known.get(name).map(|v| short(v)));
         match serde_json::from_value(value) {
-            Ok(processed) => Some(processed),
+            Ok(processed) => Some(Box::new(processed)),
             Err(error) => {
                 self.say(place.path, format!("{}templates.{name} {error}", place.prefix));
                 None
@@ -325,7 +343,7 @@ impl<'a> Checker<'a> {
         for (name, hook) in hooks {
             let at = format!("{path}.hooks.{name}");
             if name != "exit" && hook.expression.is_empty() {
-                self.say(at.clone(), format!("{prefix}hooks.{name} Expression required"));
+                self.say(at.clone(), format!("{}.{name} Expression required", prefix.trim_end()));
             }
             self.exists(&Holder::hook(hook), base, &format!("{prefix}hooks.{name} "), &at);
         }
@@ -459,6 +477,10 @@ fn inputs(template: &Template, kind: &str, scope: &mut Scope) -> Vec<(String, St
         wrong.push((".initContainers".to_owned(), "initContainers must all have container name".to_owned()));
     }
     wrong
+}
+
+fn short(value: &str) -> String {
+    if value.len() > LONGEST { tags::placeholder(0) } else { value.to_owned() }
 }
 
 /// What a template's own inputs and outputs put into its texts.

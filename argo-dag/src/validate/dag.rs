@@ -8,6 +8,7 @@ use argo_lang::depends::Logic;
 use serde_json::{Value, json};
 
 use super::checker::{Base, Checker, Given, Holder, Place};
+use super::leaf::cycle;
 use super::steps::add_items;
 use super::tags::{self, Scope};
 use super::{arguments, names};
@@ -36,7 +37,7 @@ impl<'a> Checker<'a> {
         }
         let uses_depends = dag.tasks.iter().any(|t| !t.depends.is_empty());
         let sorted = || order.iter().filter_map(|i| Some((*i, dag.tasks.get(*i)?, waits.get(*i)?)));
-        let mut templates: Vec<Option<Template>> = vec![None; dag.tasks.len()];
+        let mut templates: Vec<Option<Box<Template>>> = vec![None; dag.tasks.len()];
         for (i, task, waits) in sorted() {
             let at = format!("{path}.dag.tasks[{i}]");
             let here = format!("{prefix}templates.{name}.tasks.{}", task.name);
@@ -65,7 +66,7 @@ impl<'a> Checker<'a> {
             }
             let found = self.holder(&holder, base, Given::Any, &own, Place { prefix: &here, path: &at, depth });
             let found = found.map(|f| f.template);
-            self.add_outputs(found.as_ref(), &format!("tasks.{}", task.name), scope, is_loop(task), false);
+            self.add_outputs(found.as_deref(), &format!("tasks.{}", task.name), scope, is_loop(task), false);
             if let Some(slot) = templates.get_mut(i) {
                 *slot = found;
             }
@@ -87,7 +88,7 @@ impl<'a> Checker<'a> {
             let ancestors = ancestors(task, &dag.tasks, &index);
             let mut own: Scope = ancestors.iter().map(|name| format!("tasks.{name}.status")).collect();
             if !task.hooks.is_empty() || !task.on_exit.is_empty() {
-                let itself = templates.get(i).and_then(Option::as_ref);
+                let itself = templates.get(i).and_then(Option::as_deref);
                 self.add_outputs(itself, &format!("tasks.{}", task.name), &mut own, false, true);
             }
             if let Some(message) = add_items(&task.with_items, &task.with_param, task.with_sequence.as_ref(), &mut own) {
@@ -98,7 +99,7 @@ impl<'a> Checker<'a> {
             for found in arguments::check(&task.arguments, &words, &format!("{at}.arguments"), false) {
                 self.say(found.path, found.message);
             }
-            for message in missing_dependencies(&task.arguments, &ancestors, &index) {
+            for message in missing_dependencies(&task.name, &task.arguments, &ancestors, &index) {
                 self.say_hint(format!("{at}.arguments"), format!("{here}{message}"), "add it to the task's depends");
             }
             self.hooks(&task.hooks, &task.on_exit, base, &here, &at);
@@ -120,6 +121,14 @@ impl<'a> Checker<'a> {
     ) -> Option<Vec<usize>> {
         let Place { prefix, path, .. } = place;
         let mut unknown = false;
+        let mut seen = BTreeSet::new();
+        for (i, task) in tasks.iter().enumerate() {
+            if !seen.insert(task.name.as_str()) {
+                unknown = true;
+                let message = format!("{prefix}templates.{name} sorting failed: duplicated nodeName {}", task.name);
+                self.say(format!("{path}.dag.tasks[{i}].name"), message);
+            }
+        }
         for (i, waited) in waits.iter().enumerate().flat_map(|(i, w)| w.keys().map(move |k| (i, k))) {
             if !index.contains_key(waited.as_str()) {
                 unknown = true;
@@ -153,10 +162,13 @@ impl<'a> Checker<'a> {
         }
         if order.len() < tasks.len() {
             let placed: BTreeSet<usize> = order.into_iter().collect();
-            let stuck: Vec<(usize, &DagTask)> = tasks.iter().enumerate().filter(|(i, _)| !placed.contains(i)).collect();
-            let names: Vec<&str> = stuck.iter().map(|(_, t)| t.name.as_str()).collect();
-            let hint = format!("these wait for each other: {}", names.join(", "));
-            let at = stuck.first().map(|(i, _)| format!("{path}.dag.tasks[{i}]")).unwrap_or_default();
+            let stuck: BTreeMap<&str, Vec<&str>> = (tasks.iter().zip(waits).enumerate())
+                .filter(|(i, _)| !placed.contains(i))
+                .map(|(_, (task, waits))| (task.name.as_str(), waits.keys().map(String::as_str).collect()))
+                .collect();
+            let names = cycle(&stuck).unwrap_or_default();
+            let hint = format!("these wait for each other: {}", names.join(" -> "));
+            let at = names.first().and_then(|n| index.get(n)).map(|i| format!("{path}.dag.tasks[{i}]")).unwrap_or_default();
             self.say_hint(at, format!("{prefix}templates.{name} sorting failed: graph with cycle"), hint);
             return None;
         }
@@ -250,11 +262,11 @@ fn mentions(depends: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
 }
 
 /// Arguments that take what tasks give which the task does not wait for.
-fn missing_dependencies(arguments: &Arguments, ancestors: &BTreeSet<String>, index: &BTreeMap<&str, usize>) -> Vec<String> {
+fn missing_dependencies(of: &str, arguments: &Arguments, ancestors: &BTreeSet<String>, index: &BTreeMap<&str, usize>) -> Vec<String> {
     let refers = |text: &str| -> Vec<String> {
         let parts = text.split("{{").skip(1).filter_map(|part| part.split_once("}}")).map(|(tag, _)| tag.trim());
-        let tasks = parts.filter_map(|tag| tag.strip_prefix("tasks.")?.split_once(".outputs.")).map(|(task, _)| task.to_owned());
-        tasks.filter(|task| index.contains_key(task.as_str()) && !ancestors.contains(task)).collect()
+        let tasks = parts.filter_map(|tag| tag.strip_prefix("tasks.")?.split_once('.')).map(|(task, _)| task.to_owned());
+        tasks.filter(|task| index.contains_key(task.as_str()) && task != of && !ancestors.contains(task)).collect()
     };
     let mut missing = Vec::new();
     for parameter in &arguments.parameters {

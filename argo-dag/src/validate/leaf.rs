@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::meta::IntOrString;
-use argo_core::workflows::{ContainerSetTemplate, ResourceTemplate, Template, WorkflowSpec};
+use argo_core::workflows::{ContainerSetTemplate, ResourceTemplate, Template};
 use argo_core::{duration, yaml};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const ACTIONS: [&str; 6] = ["get", "create", "apply", "delete", "replace", "patc
 type Wrong = Vec<(String, String)>;
 
 /// What is wrong with a leaf. `image` says whether the defaults give containers or scripts an image.
-pub(super) fn check(template: &Template, kind: &str, image: &dyn Fn(&str) -> bool, workflow: &WorkflowSpec) -> Wrong {
+pub(super) fn check(template: &Template, kind: &str, image: &dyn Fn(&str) -> bool) -> Wrong {
     let mut wrong = Wrong::new();
     let name = &template.name;
     if let Some(container) = &template.container {
@@ -53,14 +53,13 @@ pub(super) fn check(template: &Template, kind: &str, image: &dyn Fn(&str) -> boo
         let message = format!("templates.{name}.activeDeadlineSeconds must be a positive integer > 0 or an argo variable");
         wrong.push((".activeDeadlineSeconds".to_owned(), message));
     }
+    if let Some(Value::Object(plugin)) = &template.plugin
+        && plugin.len() != 1
+    {
+        wrong.push((".plugin".to_owned(), format!("templates.{name}.plugin: expected exactly one key, got {}", plugin.len())));
+    }
     if template.parallelism.is_some() {
         wrong.push((".parallelism".to_owned(), format!("templates.{name}.parallelism is only valid for steps and dag templates")));
-    }
-    let mounted = template.automount_service_account_token.or(workflow.automount_service_account_token);
-    let named = [&template.executor, &workflow.executor].iter().any(|e| e.as_ref().is_some_and(|e| !e.service_account_name.is_empty()));
-    if mounted == Some(false) && !named {
-        let message = format!("templates.{name}.executor.serviceAccountName must not be empty if automountServiceAccountToken is false");
-        wrong.push((".executor".to_owned(), message));
     }
     let makes_pod = !matches!(kind, "Suspend" | "HTTP" | "Plugin");
     for (field, is) in [("podResources", template.pod_resources.is_some()), ("resourceClaims", !template.resource_claims.is_empty())] {
@@ -86,6 +85,12 @@ pub(super) fn common(template: &Template) -> Wrong {
         if let Some(message) = spec::metric(metric, &format!("templates.{name} ")) {
             wrong.push((format!(".metrics.prometheus[{index}]"), message));
         }
+    }
+    if let Some(memoize) = &template.memoize
+        && !memoize.max_age.is_empty()
+        && bad_timeout(&memoize.max_age).is_some()
+    {
+        wrong.push((".memoize.maxAge".to_owned(), format!("templates.{name}.memoize.maxAge '{}' is not a duration", memoize.max_age)));
     }
     if let Some(retry) = &template.retry_strategy {
         wrong.extend(spec::retry(retry, &format!("templates.{name}.")).into_iter().map(|(at, m)| (format!(".retryStrategy{at}"), m)));
@@ -118,6 +123,9 @@ pub(super) fn location(prefix: &str, artifact: &Value) -> Option<String> {
     }
     if missing(hdfs, "path") {
         return Some(format!("{prefix}.path is required"));
+    }
+    if !hdfs.get("path").and_then(Value::as_str).is_some_and(|p| p.starts_with('/') || p.contains("{{") || tags::holds_placeholder(p)) {
+        return Some(format!("{prefix}.path must be a absolute file path"));
     }
     let (cache, keytab) = (!missing(hdfs, "krbCCacheSecret"), !missing(hdfs, "krbKeytabSecret"));
     if missing(hdfs, "hdfsUser") && !cache && !keytab {
@@ -188,18 +196,32 @@ fn container_set(set: &ContainerSetTemplate) -> Option<String> {
             }
         }
     }
-    let mut ended: BTreeSet<&str> = BTreeSet::new();
+    let graph = set.containers.iter().map(|c| (c.name.as_str(), c.dependencies.iter().map(String::as_str).collect())).collect();
+    cycle(&graph).map(|names| format!("containers dependency cycle detected: {}", names.join("->")))
+}
+
+/// Names that wait for each other, the first again at the end; none where nothing does. `graph` has what each waits for.
+pub(super) fn cycle<'n>(graph: &BTreeMap<&'n str, Vec<&'n str>>) -> Option<Vec<&'n str>> {
+    let mut left = graph.clone();
     loop {
-        let before = ended.len();
-        let ready = |d: &String| ended.contains(d.as_str());
-        let now: Vec<&str> = set.containers.iter().filter(|c| c.dependencies.iter().all(ready)).map(|c| c.name.as_str()).collect();
-        ended.extend(now);
-        if ended.len() == before {
+        let before = left.len();
+        let free: BTreeSet<&str> = left.iter().filter(|(_, waits)| !waits.iter().any(|w| left.contains_key(w))).map(|(n, _)| *n).collect();
+        left.retain(|name, _| !free.contains(name));
+        if left.len() == before {
             break;
         }
     }
-    let stuck: Vec<&str> = set.containers.iter().map(|c| c.name.as_str()).filter(|name| !ended.contains(name)).collect();
-    (!stuck.is_empty()).then(|| format!("containers dependency cycle detected: {}", stuck.join("->")))
+    // All that are left wait for others that are left: following them must come back to one already seen.
+    let mut names = vec![*left.keys().next()?];
+    loop {
+        let next = left.get(names.last()?)?.iter().copied().find(|w| left.contains_key(w))?;
+        if let Some(start) = names.iter().position(|n| *n == next) {
+            names.drain(..start);
+            names.push(next);
+            return Some(names);
+        }
+        names.push(next);
+    }
 }
 
 fn resource_template(template: &Template, resource: &ResourceTemplate) -> Option<String> {
@@ -223,7 +245,7 @@ fn resource_template(template: &Template, resource: &ResourceTemplate) -> Option
     if let Some(artifact) = resource.manifest_from.as_ref().and_then(|f| f.artifact.as_ref())
         && !template.inputs.artifacts.iter().any(|a| a.name == artifact.name)
     {
-        return Some(format!("artifact {} in templates.{name}.resource.manifestFrom refer to a non-exist artifact", artifact.name));
+        return Some(format!("artifact {} in `manifestFrom` refer to a non-exist artifact", artifact.name));
     }
     if resource.manifest.is_empty() || tags::is_placeholder(&resource.manifest) {
         return None;
@@ -237,11 +259,7 @@ fn resource_template(template: &Template, resource: &ResourceTemplate) -> Option
         rest = after;
     }
     readable.push_str(rest);
-    let documents = yaml::parse_documents(&readable);
-    // A patch need not be an object: JSON patches are lists.
-    let fits = |value: &Value| value.is_object() || action == "patch" || value.as_str() == Some("placeholder");
-    let is_good = documents.is_ok_and(|all| all.iter().all(|d| fits(&d.value)));
-    (!is_good).then(|| format!("templates.{name}.resource.manifest must be a valid yaml"))
+    yaml::parse_documents(&readable).is_err().then(|| format!("templates.{name}.resource.manifest must be a valid yaml"))
 }
 
 fn is_positive(n: &IntOrString) -> bool {

@@ -20,6 +20,7 @@
 //! assert_eq!(found[1].path, "spec.templates[0]");
 //! ```
 
+mod advice;
 mod arguments;
 mod checker;
 mod cron;
@@ -36,6 +37,7 @@ use argo_core::workflows::{ClusterWorkflowTemplate, CronWorkflow, Workflow, Work
 
 use crate::Library;
 
+pub use advice::advice;
 pub use manifest::manifest;
 
 /// One thing that is wrong with a manifest.

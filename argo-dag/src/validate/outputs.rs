@@ -20,10 +20,10 @@ pub(super) fn check(
     let (name, outputs) = (&template.name, &template.outputs);
     let rule = |name: &str| names::argument(name).to_owned();
     for (index, wrong) in names::list(outputs.parameters.iter().map(|p| p.name.as_str()), rule) {
-        say(format!(".outputs.parameters[{index}].name"), format!("templates.{name}.outputs.parameters{wrong}"));
+        say(format!(".outputs.parameters[{index}].name"), format!("templates.{name}.outputs.parameters {wrong}"));
     }
     for (index, wrong) in names::list(outputs.artifacts.iter().map(|a| a.name.as_str()), rule) {
-        say(format!(".outputs.artifacts[{index}].name"), format!("templates.{name}.outputs.artifacts{wrong}"));
+        say(format!(".outputs.artifacts[{index}].name"), format!("templates.{name}.outputs.artifacts {wrong}"));
     }
     for tag in unresolved(&json!(outputs), &[scope], globals, is_template) {
         say(".outputs".to_owned(), format!("templates.{name}.outputs failed to resolve {{{{{tag}}}}}"));
@@ -37,7 +37,7 @@ pub(super) fn check(
             say(path.clone(), format!("templates.{name}.{reference}.path only valid in container/script templates"));
         }
         if let Some(wrong) = global_name(&artifact.global_name) {
-            say(format!("{path}.globalName"), format!("templates.{name}.{reference}: {wrong}"));
+            say(format!("{path}.globalName"), format!("templates.{name}.{reference}.globalName: {wrong}"));
         }
     }
     for (index, parameter) in outputs.parameters.iter().enumerate() {
@@ -47,7 +47,7 @@ pub(super) fn check(
             say(path.clone(), wrong);
         }
         if let Some(wrong) = global_name(&parameter.global_name) {
-            say(format!("{path}.globalName"), format!("{reference}: {wrong}"));
+            say(format!("{path}.globalName"), format!("{reference}.globalName: {wrong}"));
         }
     }
     found
@@ -68,24 +68,23 @@ fn global_name(name: &str) -> Option<&'static str> {
 
 /// Whether a name is only known when the workflow runs.
 pub(super) fn is_variable(name: &str) -> bool {
-    name.starts_with("{{") && name.ends_with("}}") || super::tags::is_placeholder(name)
+    name.contains("{{") || super::tags::is_placeholder(name)
 }
 
 fn source(parameter: &Parameter, reference: &str, kind: &str) -> Option<String> {
     let from = match (&parameter.value_from, &parameter.value) {
-        (Some(_), Some(_)) => return Some(format!("{reference} has both valueFrom and value specified. Choose one.")),
+        (Some(_), Some(_)) => return Some(format!("{reference} has both valueFrom and value specified, choose one")),
         (None, Some(_)) => return None,
         (None, None) => return Some(format!("{reference} does not have valueFrom or value specified")),
         (Some(from), None) => from,
     };
     let texts = [&from.path, &from.jq_filter, &from.json_path, &from.parameter, &from.expression];
     let count = texts.iter().filter(|t| !t.is_empty()).count().saturating_add(usize::from(from.supplied.is_some()));
-    let both = !from.expression.is_empty() && !from.parameter.is_empty();
     if count == 0 {
         return Some("valueFrom type unspecified. choose one of: path, jqFilter, jsonPath, parameter, raw, expression".to_owned());
     }
-    if count > 1 && !(both && matches!(kind, "Steps" | "DAG")) {
-        return Some("multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, parameter, raw, expression".to_owned());
+    if count > 1 {
+        return Some("multiple valueFrom types specified. choose one of: path, jqFilter, jsonPath, parameter, raw".to_owned());
     }
     match kind {
         "Container" | "ContainerSet" | "Script" if from.path.is_empty() => {
@@ -93,9 +92,6 @@ fn source(parameter: &Parameter, reference: &str, kind: &str) -> Option<String> 
         }
         "Resource" if from.jq_filter.is_empty() && from.json_path.is_empty() => {
             Some(format!("{reference} .jqFilter or jsonPath must be specified for {kind} templates"))
-        }
-        "Steps" | "DAG" if both => {
-            Some(format!("{reference} shouldn't have both `parameter` and `expression` specified for {kind} templates"))
         }
         "Steps" | "DAG" if from.parameter.is_empty() && from.expression.is_empty() => {
             Some(format!("{reference}.parameter or expression must be specified for {kind} templates"))

@@ -30,7 +30,7 @@ pub(super) fn workflow(workflow: &Workflow, library: &dyn Library, options: &Opt
     checker.found.extend(arguments::check(&merged, "spec.arguments.", "spec.arguments", may_be_empty));
     globals(&mut checker, workflow, source, &merged);
     let entrypoint = if spec.entrypoint.is_empty() { &source.entrypoint } else { &spec.entrypoint };
-    checker.whole(spec, options);
+    checker.pods(spec);
 
     let base = Base::Local(spec);
     let as_ref = |template: &str| {
@@ -62,10 +62,12 @@ pub(super) fn workflow(workflow: &Workflow, library: &dyn Library, options: &Opt
         let own = !hook.arguments.parameters.is_empty() || !hook.arguments.artifacts.is_empty();
         let given = match given {
             Given::These { .. } if own => Given::These { arguments: &hook.arguments, lenient: true },
-            other => other,
+            Given::These { .. } => given,
+            Given::Any => Given::These { arguments: &merged, lenient: true },
         };
         checker.holder(&holder, &base, given, &Scope::new(), start(path));
     }
+    checker.whole(spec);
     for (index, template) in source.templates.iter().enumerate() {
         let reference = as_ref(&template.name);
         let holder = reference.as_ref().map_or_else(|| Holder::named(&template.name), Holder::referred);
@@ -116,7 +118,8 @@ fn globals(checker: &mut Checker<'_>, workflow: &Workflow, source: &WorkflowSpec
     let configured = checker.options.defaults.as_deref();
     let mut names: Vec<String> =
         ["name", "namespace", "mainEntrypoint", "serviceAccountName", "uid", "status"].map(|n| format!("workflow.{n}")).to_vec();
-    for kind in ["annotations", "labels", "parameters"] {
+    let kinds = ["annotations", "labels", "parameters"];
+    for kind in kinds.into_iter().filter(|k| *k != "parameters" || !arguments.parameters.is_empty()) {
         names.extend([format!("workflow.{kind}"), format!("workflow.{kind}.json")]);
     }
     let metadata = [Some(workflow), configured].into_iter().flatten().map(|w| &w.metadata);
@@ -155,13 +158,8 @@ fn exit_handlers(spec: &WorkflowSpec, source: &WorkflowSpec) -> Vec<(String, Lif
 }
 
 impl Checker<'_> {
-    /// Fields of the spec itself.
-    fn whole(&mut self, spec: &WorkflowSpec, options: &Options) {
-        for (name, hook) in &spec.hooks {
-            if name != "exit" && hook.expression.is_empty() {
-                self.say(format!("spec.hooks.{name}"), format!("hooks.{name} Expression required"));
-            }
-        }
+    /// Fields of the spec that shape pods.
+    fn pods(&mut self, spec: &WorkflowSpec) {
         for (index, plugin) in spec.executor_plugins.iter().enumerate() {
             let container = plugin.spec.sidecar.as_ref().and_then(|s| s.container.as_ref()).map(|c| json!(c)).unwrap_or_default();
             let has = |field: &str| container.get(field).is_some();
@@ -184,6 +182,15 @@ impl Checker<'_> {
         for (at, message) in pod_resources(spec.pod_resources.as_ref(), &spec.resource_claims, "spec", "spec") {
             self.say(at, message);
         }
+    }
+
+    /// Other fields of the spec.
+    fn whole(&mut self, spec: &WorkflowSpec) {
+        for (name, hook) in &spec.hooks {
+            if name != "exit" && hook.expression.is_empty() {
+                self.say(format!("spec.hooks.{name}"), format!("hooks.{name} Expression required"));
+            }
+        }
         if let Some(gc) = &spec.pod_gc {
             if !POD_GC.contains(&gc.strategy.as_str()) {
                 let hint = nearest(&gc.strategy, POD_GC).map(|n| format!("did you mean {n:?}?"));
@@ -205,11 +212,13 @@ impl Checker<'_> {
             }
         }
         if let Some(strategy) = &spec.retry_strategy {
+            if let Some(message) = retry_policy(strategy) {
+                self.say("spec.retryStrategy.retryPolicy", message);
+            }
             for (at, message) in retry(strategy, "spec.") {
                 self.say(format!("spec.retryStrategy{at}"), message);
             }
         }
-        let _ = options;
     }
 }
 
@@ -298,15 +307,17 @@ pub(super) fn metric(metric: &Prometheus, prefix: &str) -> Option<String> {
     Some(format!("{prefix}metric '{name}' error: {error}"))
 }
 
-/// What is wrong with a retry strategy, as path below it and message. Upstream finds these only when a node fails; here they are found before.
+/// Why a retry policy is none.
+pub(super) fn retry_policy(strategy: &RetryStrategy) -> Option<String> {
+    let policy = strategy.retry_policy.as_str();
+    let known = RETRY_POLICIES.contains(&policy) || policy.contains("{{") || tags::is_placeholder(policy);
+    (!known).then(|| format!("{policy} is not a valid RetryPolicy"))
+}
+
+/// What else is wrong with a retry strategy, as path below it and message. Upstream finds these only when a node fails; here they are found before.
 pub(super) fn retry(strategy: &RetryStrategy, prefix: &str) -> Vec<(String, String)> {
     let mut wrong = Vec::new();
     let is_late = |text: &str| text.contains("{{") || tags::is_placeholder(text);
-    let policy = strategy.retry_policy.as_str();
-    if !RETRY_POLICIES.contains(&policy) && !is_late(policy) {
-        let all = RETRY_POLICIES.get(1..).unwrap_or_default().join(", ");
-        wrong.push((".retryPolicy".to_owned(), format!("{prefix}retryStrategy.retryPolicy '{policy}' is not one of {all}")));
-    }
     let limit = strategy.limit.as_ref().map(ToString::to_string).unwrap_or_default();
     if !limit.is_empty() && !is_late(&limit) && limit.trim().parse::<i64>().is_err() {
         wrong.push((".limit".to_owned(), format!("{prefix}retryStrategy.limit '{limit}' is not a whole number")));

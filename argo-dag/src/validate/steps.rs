@@ -16,8 +16,6 @@ impl<'a> Checker<'a> {
         self.non_leaf(template, prefix, path);
         let mut seen = BTreeSet::new();
         for (i, group) in template.steps.iter().enumerate() {
-            let mut resolved = Vec::new();
-            scope.extend(group.iter().map(|step| format!("steps.{}.status", step.name)));
             for (j, step) in group.iter().enumerate() {
                 let at = format!("{path}.steps[{i}][{j}]");
                 let here = format!("{prefix}templates.{name}.steps[{i}].{} ", step.name);
@@ -29,6 +27,7 @@ impl<'a> Checker<'a> {
                 } else if !wrong.is_empty() && !step.name.contains("{{") {
                     self.say(format!("{at}.name"), format!("{prefix}templates.{name}.steps[{i}].name '{}' is invalid: {wrong}", step.name));
                 }
+                scope.insert(format!("steps.{}.status", step.name));
                 let mut own = Scope::new();
                 if let Some(message) = add_items(&step.with_items, &step.with_param, step.with_sequence.as_ref(), &mut own) {
                     self.say(at.clone(), format!("{here}{message}"));
@@ -43,21 +42,14 @@ impl<'a> Checker<'a> {
                 let found = self.holder(&holder, base, Given::Any, &outer, inner);
                 self.hooks(&step.hooks, &step.on_exit, base, &here, &at);
                 if !step.hooks.is_empty() || !step.on_exit.is_empty() {
-                    self.add_outputs(found.as_ref().map(|f| &f.template), &format!("steps.{}", step.name), &mut own, false, true);
+                    self.add_outputs(found.as_ref().map(|f| &*f.template), &format!("steps.{}", step.name), &mut own, false, true);
                 }
-                self.resolve(&json!(step), &[&*scope, &own], &here, &at);
-                resolved.push(found);
-            }
-            for (j, (step, found)) in group.iter().zip(resolved).enumerate() {
+                self.resolve(&json!(step), &[&*scope, &own], &format!("{prefix}templates.{name}.steps "), &at);
                 let is_loop = !step.with_items.is_empty() || !step.with_param.is_empty() || step.with_sequence.is_some();
-                self.add_outputs(found.as_ref().map(|f| &f.template), &format!("steps.{}", step.name), scope, is_loop, false);
+                self.add_outputs(found.as_ref().map(|f| &*f.template), &format!("steps.{}", step.name), scope, is_loop, false);
                 if found.is_some() {
-                    let at = format!("{path}.steps[{i}][{j}]");
-                    let here = format!("{prefix}templates.{name}.steps[{i}].{} ", step.name);
-                    let holder =
-                        Holder { template: &step.template, template_ref: step.template_ref.as_ref(), inline: step.inline.as_deref() };
                     let given = Given::These { arguments: &step.arguments, lenient: false };
-                    self.holder(&holder, base, given, &Scope::new(), Place { prefix: &here, path: &at, depth });
+                    self.holder(&holder, base, given, &Scope::new(), inner);
                 }
             }
         }

@@ -23,6 +23,11 @@ pub(super) fn placeholder(n: usize) -> String {
     format!("placeholder-{n}")
 }
 
+/// Whether a text is, or holds, such a value.
+pub(super) fn holds_placeholder(text: &str) -> bool {
+    text.contains("placeholder-")
+}
+
 pub(super) fn is_placeholder(text: &str) -> bool {
     text.strip_prefix("placeholder-").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
@@ -118,7 +123,7 @@ fn collect(value: &Value, see: &mut dyn FnMut(&str)) {
 
 fn is_known(tag: &str, scopes: &[&Scope], globals: &BTreeMap<String, String>, is_template: bool) -> bool {
     let name = tag.trim();
-    if !ROOTS.iter().any(|root| tag.starts_with(root)) || scopes.iter().any(|s| s.contains(name)) || globals.contains_key(name) {
+    if !ROOTS.iter().any(|root| name.starts_with(root)) || scopes.iter().any(|s| s.contains(name)) || globals.contains_key(name) {
         return true;
     }
     let any = |root: &str, all: &str| name.starts_with(root) && scopes.iter().any(|s| s.contains(all));

@@ -17,7 +17,7 @@ use kube::Api;
 use kube::api::LogParams;
 use kube::core::{DynamicObject, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, Event, metadata_watcher};
+use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -28,6 +28,10 @@ use crate::show::{self, tree::TreeOptions};
 
 /// How often the screen is drawn at most.
 const TICK: Duration = Duration::from_millis(100);
+/// How often it is looked for what waits too long.
+const PLAIN_TICK: Duration = Duration::from_secs(1);
+/// How long a pod may wait before it is told why.
+const PATIENCE: i64 = 3;
 /// How often a workflow is looked at, at most; less often where that takes long.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long the last lines of logs are waited for after the end.
@@ -36,6 +40,9 @@ const LOGS_END: Duration = Duration::from_secs(5);
 const LOG_RETRY: Duration = Duration::from_millis(100);
 /// How often that is tried.
 const LOG_TRIES: usize = 100;
+
+/// How often that is tried once the pod has ended.
+const LOG_TRIES_AFTER: usize = 3;
 
 /// What is shown meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +104,9 @@ enum Seen {
 
 async fn tell(session: &Session, name: &str, sender: &mpsc::Sender<Change>) {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut stream = metadata_watcher(session.api(&crd::WORKFLOW), config).default_backoff().boxed();
+    let api: Api<PartialObjectMeta<DynamicObject>> =
+        Api::namespaced_with(session.client.clone(), &session.namespace, &crd::WORKFLOW.resource());
+    let mut stream = watcher(api, config).default_backoff().boxed();
     let mut listed = false;
     let mut look = |event: Result<Event<PartialObjectMeta<DynamicObject>>, watcher::Error>| match event {
         Ok(Event::InitApply(object) | Event::Apply(object)) => {
@@ -153,8 +162,22 @@ async fn tell(session: &Session, name: &str, sender: &mpsc::Sender<Change>) {
     }
 }
 
+/// What has been told already, for whoever follows the same workflows again.
+#[derive(Default)]
+pub struct Told {
+    progress: Progress,
+    /// Ids of the nodes whose logs are read.
+    logs: BTreeSet<String>,
+}
+
 /// Follows workflows until all have ended, or until `until`.
-pub async fn follow(session: &Session, names: &[String], how: Follow, until: Pin<&mut (dyn Future<Output = ()> + Send)>) -> Outcome<Ended> {
+pub async fn follow(
+    session: &Session,
+    names: &[String],
+    how: Follow,
+    told: &mut Told,
+    until: Pin<&mut (dyn Future<Output = ()> + Send)>,
+) -> Outcome<Ended> {
     let mut stream: SelectAll<BoxStream<'static, Change>> = names.iter().map(|name| changes(session, name)).collect();
     let (lines_in, mut lines) = mpsc::channel(1_000);
     let mut state = State {
@@ -162,11 +185,11 @@ pub async fn follow(session: &Session, names: &[String], how: Follow, until: Pin
         how,
         names,
         workflows: BTreeMap::new(),
-        progress: Progress::default(),
-        logs: Logs { followed: BTreeSet::new(), lines: Some(lines_in) },
+        told,
+        lines: Some(lines_in),
         screen: Screen::new(session.look),
     };
-    let mut tick = tokio::time::interval(TICK);
+    let mut tick = tokio::time::interval(if session.look.fancy { TICK } else { PLAIN_TICK });
     let mut until = until;
     loop {
         tokio::select! {
@@ -180,14 +203,14 @@ pub async fn follow(session: &Session, names: &[String], how: Follow, until: Pin
                 state.screen.clear()?;
                 return Ok(Ended::Until(state.workflows.into_values().collect()));
             }
-            _ = tick.tick(), if session.look.fancy && how.show == Show::Tree => state.redraw()?,
+            _ = tick.tick(), if how.show != Show::Nothing => state.refresh()?,
         }
         if names.iter().all(|name| state.workflows.get(name).is_some_and(ops::is_completed)) {
             break;
         }
     }
     // Dropping our end of the channel lets it close when the last log has.
-    state.logs.lines = None;
+    state.lines = None;
     let rest = async {
         while let Some(line) = lines.recv().await {
             state.screen.print(&[line])?;
@@ -206,8 +229,8 @@ struct State<'s> {
     how: Follow,
     names: &'s [String],
     workflows: BTreeMap<String, Workflow>,
-    progress: Progress,
-    logs: Logs,
+    told: &'s mut Told,
+    lines: Option<mpsc::Sender<String>>,
     screen: Screen,
 }
 
@@ -219,18 +242,29 @@ impl State<'_> {
                 .hint("`argo list` shows those that do"));
         };
         if self.how.log {
-            self.logs.follow(self.session, &workflow, self.how.step_names);
+            self.follow_logs(&workflow);
         }
-        if self.how.show == Show::Changes || (self.how.show == Show::Tree && !self.session.look.fancy) {
-            let news = self.progress.news(&workflow);
+        if self.is_plain() {
+            let news = self.told.progress.news(&workflow, Timestamp::now());
             self.screen.print(&news)?;
         }
         self.workflows.insert(name, workflow);
         Ok(())
     }
 
-    fn redraw(&mut self) -> Outcome {
+    fn is_plain(&self) -> bool {
+        self.how.show == Show::Changes || (self.how.show == Show::Tree && !self.session.look.fancy)
+    }
+
+    fn refresh(&mut self) -> Outcome {
         let now = Timestamp::now();
+        if self.is_plain() {
+            for workflow in self.workflows.values() {
+                let news = self.told.progress.news(workflow, now);
+                self.screen.print(&news)?;
+            }
+            return Ok(());
+        }
         let mut lines = Vec::new();
         for workflow in self.names.iter().filter_map(|name| self.workflows.get(name)) {
             if !lines.is_empty() {
@@ -241,6 +275,39 @@ impl State<'_> {
         }
         Ok(self.screen.draw(&lines)?)
     }
+
+    /// Begins to read the logs of nodes that have started.
+    fn follow_logs(&mut self, workflow: &Workflow) {
+        let Some(lines) = &self.lines else { return };
+        let nodes = &workflow.status.nodes;
+        for node in nodes.values().filter(|n| n.type_ == "Pod" && !matches!(n.phase.as_str(), "" | "Pending")) {
+            if !self.told.logs.insert(node.id.clone()) {
+                continue;
+            }
+            let pod = pod_name(workflow, node);
+            let set: Vec<&NodeStatus> = nodes.values().filter(|c| c.type_ == "Container" && c.boundary_id == node.id).collect();
+            let containers: Vec<(String, String)> = if set.is_empty() {
+                vec![("main".to_owned(), node.display_name.clone())]
+            } else {
+                set.iter().map(|c| (c.display_name.clone(), format!("{}.{}", node.display_name, c.display_name))).collect()
+            };
+            // A pod that has ended without having begun will not begin any more.
+            let tries = if node.finished_at.is_some() { LOG_TRIES_AFTER } else { LOG_TRIES };
+            for (container, step) in containers {
+                let writer = if self.how.step_names { step } else { pod.clone() };
+                let (session, pod, lines) = (self.session.clone(), pod.clone(), lines.clone());
+                tokio::spawn(async move {
+                    let params = LogParams { container: Some(container), follow: true, ..LogParams::default() };
+                    // The log of a pod that is gone again is lost; the workflow's own end says what came of it.
+                    let _ = stream(&session, &pod, &params, tries, |line| {
+                        let (lines, text) = (lines.clone(), show::logs::line(&writer, &line, session.look));
+                        async move { lines.send(text).await.is_ok() }
+                    })
+                    .await;
+                });
+            }
+        }
+    }
 }
 
 /// Which changes have been told.
@@ -250,8 +317,9 @@ struct Progress {
 }
 
 impl Progress {
-    /// A line for the workflow and each node whose phase or message is new: `name  phase  message`.
-    fn news(&mut self, workflow: &Workflow) -> Vec<String> {
+    /// A line for the workflow and each node whose phase is new, or that has something new to say: `name  phase  message`. What a pod waits for is told only
+    /// when it waits long.
+    fn news(&mut self, workflow: &Workflow, now: Timestamp) -> Vec<String> {
         let mut nodes: Vec<&NodeStatus> =
             workflow.status.nodes.values().filter(|n| n.type_ != "StepGroup" && n.name != workflow.metadata.name).collect();
         nodes.sort_by_key(|n| (n.finished_at.is_none(), n.finished_at, n.started_at));
@@ -270,50 +338,13 @@ impl Progress {
             tell(name, &show::summary::status(workflow), &status.message);
         }
         for node in nodes {
-            tell(&node.name, &node.phase, &node.message);
+            let waits = node.phase == "Pending" && show::time::seconds(node.started_at, None, now).is_none_or(|s| s < PATIENCE);
+            tell(&node.name, &node.phase, if waits { "" } else { &node.message });
         }
         if ended {
             tell(name, &status.phase, &status.message);
         }
         lines
-    }
-}
-
-struct Logs {
-    followed: BTreeSet<String>,
-    lines: Option<mpsc::Sender<String>>,
-}
-
-impl Logs {
-    /// Begins to follow the logs of nodes that have started.
-    fn follow(&mut self, session: &Session, workflow: &Workflow, step_names: bool) {
-        let Some(lines) = &self.lines else { return };
-        let nodes = &workflow.status.nodes;
-        for node in nodes.values().filter(|n| n.type_ == "Pod" && !matches!(n.phase.as_str(), "" | "Pending")) {
-            if !self.followed.insert(node.id.clone()) {
-                continue;
-            }
-            let pod = pod_name(workflow, node);
-            let set: Vec<&NodeStatus> = node.children.iter().filter_map(|id| nodes.get(id)).filter(|c| c.type_ == "Container").collect();
-            let containers: Vec<(String, String)> = if set.is_empty() {
-                vec![("main".to_owned(), node.display_name.clone())]
-            } else {
-                set.iter().map(|c| (c.display_name.clone(), format!("{}.{}", node.display_name, c.display_name))).collect()
-            };
-            for (container, step) in containers {
-                let writer = if step_names { step } else { pod.clone() };
-                let (session, pod, lines) = (session.clone(), pod.clone(), lines.clone());
-                tokio::spawn(async move {
-                    let params = LogParams { container: Some(container), follow: true, ..LogParams::default() };
-                    // The log of a pod that is gone again is lost; the workflow's own end says what came of it.
-                    let _ = stream(&session, &pod, &params, LOG_TRIES, |line| {
-                        let (lines, text) = (lines.clone(), show::logs::line(&writer, &line, session.look));
-                        async move { lines.send(text).await.is_ok() }
-                    })
-                    .await;
-                });
-            }
-        }
     }
 }
 
@@ -355,6 +386,7 @@ pub fn judge(workflows: &[Workflow]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use argo_core::workflows::Workflow;
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::Progress;
@@ -365,13 +397,18 @@ mod tests {
             serde_json::from_value(json!({"metadata": {"name": "w"}, "status": {"phase": phase, "nodes": {
                 "w": {"id": "w", "name": "w", "type": "Steps", "phase": phase},
                 "w-0": {"id": "w-0", "name": "w[0]", "type": "StepGroup", "phase": phase},
-                "w-1": {"id": "w-1", "name": "w[0].a", "type": "Pod", "phase": phase, "message": message},
+                "w-1": {"id": "w-1", "name": "w[0].a", "type": "Pod", "phase": phase, "message": message, "startedAt": "1970-01-01T00:00:00Z"},
             }}}))
             .unwrap()
         };
+        let at = |second| Timestamp::from_second(second).unwrap();
         let mut progress = Progress::default();
-        assert_eq!(progress.news(&workflow("Running", "")), ["w  Running", "w[0].a  Running"]);
-        assert_eq!(progress.news(&workflow("Running", "")), [""; 0]);
-        assert_eq!(progress.news(&workflow("Failed", "exit code 1")), ["w[0].a  Failed  exit code 1", "w  Failed"]);
+        let waiting = workflow("Pending", "no room");
+        assert_eq!(progress.news(&waiting, at(0)), ["w  Pending", "w[0].a  Pending"]);
+        assert_eq!(progress.news(&waiting, at(2)), [""; 0]);
+        assert_eq!(progress.news(&waiting, at(3)), ["w[0].a  Pending  no room"]);
+        assert_eq!(progress.news(&workflow("Running", ""), at(3)), ["w  Running", "w[0].a  Running"]);
+        assert_eq!(progress.news(&workflow("Running", ""), at(9)), [""; 0]);
+        assert_eq!(progress.news(&workflow("Failed", "exit code 1"), at(9)), ["w[0].a  Failed  exit code 1", "w  Failed"]);
     }
 }

@@ -12,6 +12,7 @@ mod manifest;
 mod session;
 mod show;
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -59,7 +60,8 @@ fn main() -> ExitCode {
 fn with_runtime(cli: &Cli) -> Outcome {
     let filter = tracing_subscriber::EnvFilter::try_new(&cli.loglevel)
         .map_err(|e| Failure::new(Code::Usage, format!("--loglevel {:?}: {e}", cli.loglevel)))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    log.init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::new(Code::Internal, format!("no threads can be started: {e}")))?;
     let done = runtime.block_on(dispatch(cli));

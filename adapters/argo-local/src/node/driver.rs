@@ -68,9 +68,9 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
     let recovered = recover(&shared, &pod).await;
     let mut reported = pod.status.clone();
     let mut conditions = reported.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
-    let mut worker = Worker::new(pod, recovered, ctx.clock.now());
+    let mut worker = Worker::new(pod, recovered, (ctx.clock)());
     loop {
-        for action in worker.advance(ctx.clock.now()) {
+        for action in worker.advance((ctx.clock)()) {
             act(&shared, &worker, action);
         }
         if worker.gone() && worker.finished() {
@@ -89,7 +89,7 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
         let timer = async {
             match worker.wake_at() {
                 Some(at) => {
-                    let wait = at.duration_since(ctx.clock.now());
+                    let wait = at.duration_since((ctx.clock)());
                     tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
                 }
                 None => std::future::pending().await,
@@ -97,13 +97,13 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
         };
         tokio::select! {
             input = received.recv() => match input {
-                Some(input) => worker.handle(input, ctx.clock.now()),
+                Some(input) => worker.handle(input, (ctx.clock)()),
                 None => break,
             },
             () = timer => {}
         }
         while let Ok(input) = received.try_recv() {
-            worker.handle(input, ctx.clock.now());
+            worker.handle(input, (ctx.clock)());
         }
     }
 }
@@ -123,7 +123,7 @@ pub(crate) async fn remove(ctx: &Context, pod: &Pod) {
 
 async fn report(shared: &Shared, worker: &Worker, reported: &mut Option<PodStatus>, conditions: &mut Vec<PodCondition>) {
     let ctx = &shared.ctx;
-    let status = status::status(worker, conditions, ctx.clock.now());
+    let status = status::status(worker, conditions, (ctx.clock)());
     if reported.as_ref() == Some(&status) {
         return;
     }
@@ -227,7 +227,7 @@ async fn start(shared: Arc<Shared>, pod: Pod, unit: Unit, container: usize, atte
     match begun {
         Ok(run) => {
             lock(&shared.remotes).insert(container, run.remote());
-            shared.tell(Input::Started { container, at: ctx.clock.now() });
+            shared.tell(Input::Started { container, at: (ctx.clock)() });
             follow(&shared, run, &unit, container, attempt).await;
         }
         Err(trouble) => {
@@ -242,7 +242,7 @@ async fn follow(shared: &Arc<Shared>, mut run: Run, unit: &Unit, container: usiz
     let exit = run.ended().await;
     lock(&shared.remotes).remove(&container);
     let dir = shared.run_dir(&unit.spec.name, attempt);
-    let ended = ending(unit, &dir, exit, run.started_at(), shared.ctx.clock.now());
+    let ended = ending(unit, &dir, exit, run.started_at(), (shared.ctx.clock)());
     shared.tell(Input::Exited { container, ended });
     // What the container wrote outside its volumes ends with it.
     tokio::task::spawn_blocking(move || drop(runner::remove_tree(&dir.layer())));
@@ -266,15 +266,22 @@ fn ending(unit: &Unit, dir: &RunDir, exit: Option<ExitRecord>, started_at: Optio
 
 /// What an earlier life of the node has done for this pod.
 async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
-    let blank = Worker::new(pod.clone(), Vec::new(), shared.ctx.clock.now());
+    let blank = Worker::new(pod.clone(), Vec::new(), (shared.ctx.clock)());
     let mut recovered = Vec::new();
     for (container, unit) in blank.units.iter().enumerate() {
         let runs = shared.ctx.pod_folder(&shared.uid).join("containers").join(&unit.spec.name);
         let attempts = std::fs::read_dir(runs).into_iter().flatten().flatten();
-        let Some(attempt) = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max() else { continue };
+        let Some(attempt) = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).max() else {
+            recovered.extend(reported(pod, &unit.spec.name, (shared.ctx.clock)()).map(|(attempt, outcome)| Recovered {
+                container,
+                attempt,
+                outcome,
+            }));
+            continue;
+        };
         let dir = shared.run_dir(&unit.spec.name, attempt);
         let started_at = dir.read_started().map(|record| record.at);
-        let now = shared.ctx.clock.now();
+        let now = (shared.ctx.clock)();
         let mut unit = unit.clone();
         unit.attempt = attempt;
         let outcome = match shared.ctx.runner.find(&dir).await {
@@ -294,17 +301,43 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
                 Outcome::Running { since: started_at.unwrap_or(now) }
             }
             Found::Ended(exit) => Outcome::Ended(ending(&unit, &dir, Some(exit), started_at, now)),
-            Found::Lost => {
-                let exit = ExitRecord {
-                    code: 137,
-                    reason: Some("ContainerStatusUnknown".to_owned()),
-                    message: Some("The container was not there any more when the node was restarted".to_owned()),
-                    at: now,
-                };
-                Outcome::Ended(ending(&unit, &dir, Some(exit), started_at, now))
-            }
+            Found::Lost => Outcome::Ended(ending(&unit, &dir, Some(lost(now)), started_at, now)),
         };
         recovered.push(Recovered { container, attempt, outcome });
     }
     recovered
+}
+
+/// What the pod's status says of a container of which the node's folder says nothing, as after a crash of the machine: what was once
+/// started is not started again.
+fn reported(pod: &Pod, name: &str, now: Timestamp) -> Option<(u32, Outcome)> {
+    let status = pod.status.as_ref()?;
+    let mut all = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let status = all.find(|status| status.name == name)?;
+    let state = status.state.as_ref()?;
+    let attempt = u32::try_from(status.restart_count).unwrap_or_default();
+    let (exit, started_at) = match (&state.terminated, &state.running) {
+        (Some(end), _) => {
+            let exit = ExitRecord {
+                code: end.exit_code,
+                reason: end.reason.clone(),
+                message: end.message.clone(),
+                at: end.finished_at.as_ref().map_or(now, |time| time.0),
+            };
+            (exit, end.started_at.as_ref().map(|time| time.0))
+        }
+        (None, Some(running)) => (lost(now), running.started_at.as_ref().map(|time| time.0)),
+        (None, None) => return None,
+    };
+    Some((attempt, Outcome::Ended(Ended { exit, started_at, last_words: String::new() })))
+}
+
+/// The end of a container that nobody saw.
+fn lost(now: Timestamp) -> ExitRecord {
+    ExitRecord {
+        code: 137,
+        reason: Some("ContainerStatusUnknown".to_owned()),
+        message: Some("The container was not there any more when the node was restarted".to_owned()),
+        at: now,
+    }
 }

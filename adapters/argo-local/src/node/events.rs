@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::PostParams;
 use kube::{Api, Client, Resource};
 
-use super::Clock;
+use crate::Clock;
 
 /// Remembered events, so that the same sentence is said once.
 const REMEMBERED: usize = 4096;
@@ -46,7 +46,7 @@ impl Events {
                 return;
             }
         }
-        let now = self.clock.now();
+        let now = (self.clock)();
         let namespace = about.namespace.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned());
         let mut event = Event {
             type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),

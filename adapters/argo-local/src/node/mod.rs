@@ -46,38 +46,11 @@ use tokio::sync::mpsc;
 pub use images::{Images, Program};
 pub use shim::shim;
 
+use crate::Clock;
 use crate::backend::NodeBackend;
 use registry::Registry;
 use spec::{RunDir, Sandbox};
 use worker::Input;
-
-/// Tells the time. Tests give their own.
-#[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
-
-impl Clock {
-    /// A clock that asks `now`.
-    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
-    }
-
-    fn now(&self) -> Timestamp {
-        (self.0)()
-    }
-}
-
-impl Default for Clock {
-    /// The system's clock.
-    fn default() -> Self {
-        Self::new(Timestamp::now)
-    }
-}
-
-impl std::fmt::Debug for Clock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Clock")
-    }
-}
 
 /// Where pods reach the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +76,7 @@ pub enum Isolation {
 }
 
 /// How a node is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NodeOptions {
     /// Name of the Node object.
     pub name: String,
@@ -142,7 +115,7 @@ impl NodeOptions {
             images: Images::default(),
             api: None,
             isolation: Isolation::Auto,
-            clock: Clock::default(),
+            clock: Arc::new(Timestamp::now),
         }
     }
 }
@@ -324,7 +297,7 @@ async fn register(ctx: &Context) -> Result<(), NodeError> {
     let capacity: BTreeMap<_, _> = ["cpu", "memory", "ephemeral-storage"].map(|name| (name.to_owned(), config::capacity(name))).into();
     let mut capacity = capacity;
     capacity.insert("pods".to_owned(), k8s_openapi::apimachinery::pkg::api::resource::Quantity("10000".to_owned()));
-    let now = Some(Time(ctx.clock.now()));
+    let now = Some(Time((ctx.clock)()));
     let status = NodeStatus {
         addresses: Some(vec![
             NodeAddress { address: status::POD_IP.to_owned(), type_: "InternalIP".to_owned() },

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
-use super::{Clock, logs, run_dir};
+use super::{logs, run_dir};
+use crate::Clock;
 use crate::backend::{BackendError, LogOptions, NodeBackend};
 
 pub(crate) struct Registry {
@@ -101,6 +102,6 @@ impl NodeBackend for Registry {
             let dir = dir.clone();
             move || dir.exit().exists() || !dir.spec().exists()
         };
-        Ok(logs::read(&dir.log(), options.clone(), self.clock.now(), ended))
+        Ok(logs::read(&dir.log(), options.clone(), (self.clock)(), ended))
     }
 }

@@ -93,7 +93,7 @@ impl Runner {
     /// The folder cannot be written or the process not be started.
     pub(crate) async fn start(&self, dir: &RunDir, spec: &RunSpec) -> Result<Run, RunnerError> {
         fs::DirBuilder::new().recursive(true).mode(0o755).create(&dir.0).map_err(at("folder", &dir.0))?;
-        write_json(&dir.spec(), spec, spec.survive).map_err(at("file", &dir.spec()))?;
+        write_json(&dir.spec(), spec).map_err(at("file", &dir.spec()))?;
         let path = dir.alive();
         drop(fs::remove_file(&path));
         nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).map_err(io::Error::from).map_err(at("pipe", &path))?;

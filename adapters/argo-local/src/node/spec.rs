@@ -153,14 +153,11 @@ impl RunDir {
 }
 
 /// Writes a file so that a reader sees all of it or nothing.
-pub(crate) fn write_json(path: &Path, value: &impl Serialize, durable: bool) -> io::Result<()> {
-    let bytes = serde_json::to_vec(value)?;
+///
+/// Not synced to the disk: it must outlive processes, and no container outlives the machine.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let draft = path.with_extension("draft");
-    let file = fs::File::create(&draft)?;
-    io::Write::write_all(&mut &file, &bytes)?;
-    if durable {
-        file.sync_data()?;
-    }
+    fs::write(&draft, serde_json::to_vec(value)?)?;
     fs::rename(&draft, path)
 }
 

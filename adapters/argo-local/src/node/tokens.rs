@@ -15,8 +15,9 @@ use kube::{Api, Client};
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::ApiAccess;
 use super::worker::Trouble;
-use super::{ApiAccess, Clock};
+use crate::Clock;
 
 /// Life of a token.
 const LIFE: i64 = 3607;
@@ -85,7 +86,7 @@ impl Tokens {
         let folder = self.folder.join(&account.0).join(&account.1);
         let expiry = Arc::clone(self.accounts.lock().await.entry(account.clone()).or_default());
         let mut expiry = expiry.lock().await;
-        let now = self.clock.now();
+        let now = (self.clock)();
         if expiry.is_none_or(|expiry| expiry.duration_since(now) < RENEW) {
             let (token, until) = self.request(&account, None, LIFE).await?;
             write(&folder, &account.0, &token, access).map_err(|error| trouble(format!("{}: {error}", folder.display())))?;
@@ -101,7 +102,7 @@ impl Tokens {
         let Some(access) = &self.access else { return };
         for (account, expiry) in known {
             let mut expiry = expiry.lock().await;
-            if expiry.is_some_and(|expiry| expiry.duration_since(self.clock.now()) < RENEW) {
+            if expiry.is_some_and(|expiry| expiry.duration_since((self.clock)()) < RENEW) {
                 let folder = self.folder.join(&account.0).join(&account.1);
                 match self.request(&account, None, LIFE).await {
                     Ok((token, until)) => match write(&folder, &account.0, &token, access) {

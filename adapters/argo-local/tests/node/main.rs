@@ -1,79 +1,66 @@
-//! The node with real processes. This binary is also its own shim, so it has no test harness of the compiler's.
+//! The node with real processes. This binary is also the node's own shim, and the victim of the tests that kill it, so its `main` is its own.
 
-#[allow(unreachable_pub)]
-#[path = "../../../argo-kube/tests/common/model.rs"]
-mod model;
+// What the compiler's harness would allow its tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod crash;
+mod pods;
+mod workloads;
+mod world;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use argo_local::backend::LogOptions;
-use argo_local::node::{Isolation, Node, NodeOptions};
-use futures::TryStreamExt;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
-use kube::Client;
-use kube::api::PostParams;
-use serde_json::{Value, json};
+use libtest_mimic::{Arguments, Trial};
+
+/// A test of an async function.
+macro_rules! trials {
+    ($($module:ident::$name:ident),* $(,)?) => {
+        vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($name)), || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on($module::$name());
+            Ok(())
+        })),*]
+    };
+}
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == "__node") {
-        return argo_local::node::shim(arguments);
+    match arguments.next().as_ref().and_then(|first| first.to_str()) {
+        Some("__node") => return argo_local::node::shim(arguments),
+        Some("__victim") => return crash::victim(arguments),
+        _ => {}
     }
-    tracing_subscriber::fmt().init();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        smoke(Isolation::Auto).await;
-        smoke(Isolation::Plain).await;
-    });
-    ExitCode::SUCCESS
-}
-
-async fn smoke(isolation: Isolation) {
-    let client: Client = model::Model::client();
-    let folder = tempfile::tempdir().unwrap();
-    let node = Node::new(client.clone(), NodeOptions { isolation, ..NodeOptions::new("n", folder.path()) });
-    let backend = node.backend();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(node.run(async move { drop(stopped.await) }));
-    let pods: Api<Pod> = Api::namespaced(client.clone(), "default");
-    let start = Instant::now();
-    for (name, script) in [
-        ("hello", "echo hello; echo $0; id -u; ls /; pwd; tr -d '\\0' </proc/1/cmdline; echo err >&2; exit 3"),
-        (
-            "files",
-            "echo x > /etc/only-here; mkdir -p /out/put; touch /tmp/a; ls /out; ls /tmp | wc -l; mount | wc -l; env; ps ax | wc -l; cowsay hi",
-        ),
-        ("sleeper", "trap 'echo got term; exit 7' TERM; while :; do sleep 0.01; done"),
-    ] {
-        let pod: Pod =
-            serde_json::from_value(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
-            "spec": {"nodeName": "n", "restartPolicy": "Never",
-                "initContainers": [{"name": "init", "image": "alpine", "command": ["sh", "-c", "echo first"]}],
-                "containers": [{"name": "main", "image": "alpine", "command": ["sh", "-c", script]}]}}))
-            .unwrap();
-        pods.create(&PostParams::default(), &pod).await.unwrap();
+    let mut tests = trials![
+        pods::isolated,
+        pods::plain,
+        pods::exit_codes,
+        pods::environment,
+        pods::volumes,
+        pods::late_config,
+        pods::order,
+        pods::sidecar,
+        pods::restart,
+        pods::deleted_with_grace,
+        pods::killed_after_grace,
+        pods::deadline,
+        pods::last_words,
+        pods::logs,
+        pods::probes,
+        pods::credentials,
+        pods::images,
+        pods::shutdown_leaves_nothing,
+        crash::every_step_once,
+        crash::nothing_outlives_a_one_shot_node,
+        workloads::deployment,
+        workloads::job,
+        workloads::stateful_set,
+        workloads::service,
+    ];
+    if !cfg!(target_os = "linux") {
+        tests.retain(|test| test.name() == "pods::plain");
     }
-    for name in ["hello", "files"] {
-        let pod = loop {
-            let pod = serde_json::to_value(pods.get(name).await.unwrap()).unwrap();
-            if pod["status"]["phase"] == "Succeeded" || pod["status"]["phase"] == "Failed" {
-                break pod;
-            }
-            if start.elapsed() > Duration::from_secs(5) {
-                println!("{pod:#}");
-                panic!("{name} does not end");
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        };
-        println!("{name} {:?} {}", start.elapsed(), serde_json::to_string(&pod["status"]["containerStatuses"]).unwrap());
-        let options = LogOptions { container: "main".to_owned(), timestamps: false, ..LogOptions::default() };
-        let log: Vec<_> = backend.logs("default", name, &options).await.unwrap().try_collect().await.unwrap();
-        println!("{}", String::from_utf8_lossy(&log.concat()));
-    }
-    let _: Value = json!(null);
-    drop(stop);
-    running.await.unwrap().unwrap();
-    let pod = serde_json::to_value(pods.get("sleeper").await.unwrap()).unwrap();
-    println!("{:#}", pod["status"]);
+    let mut options = Arguments::from_args();
+    // Each test starts processes of its own: more at once only make all slow.
+    options.test_threads = options.test_threads.or(Some(2));
+    libtest_mimic::run(&options, tests).exit_code()
 }

@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt};
 
 use super::print;
 use crate::failure::{Code, Failure, Outcome};
-use crate::follow::{Ended, Follow, follow, stream};
+use crate::follow::{Ended, Follow, Told, follow, stream};
 use crate::session::Session;
 use crate::show::{self, Look, time};
 
@@ -114,7 +114,7 @@ fn rest(line: &str) -> &str {
 /// Everything that a workflow writes, pods that start later included.
 async fn whole(session: &Session, name: &str) -> Outcome {
     let interrupted = pin!(async { tokio::signal::ctrl_c().await.unwrap_or_default() });
-    match follow(session, &[name.to_owned()], Follow { log: true, ..Follow::default() }, interrupted).await? {
+    match follow(session, &[name.to_owned()], Follow { log: true, ..Follow::default() }, &mut Told::default(), interrupted).await? {
         Ended::All(_) => Ok(()),
         Ended::Until(_) => Err(Failure::told(Code::Interrupted)),
     }

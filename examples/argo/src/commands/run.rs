@@ -20,7 +20,7 @@ use super::submit::{Source, SubmitFlags, source, workflows};
 use super::{print, print_text};
 use crate::embedded::{Embedded, Options};
 use crate::failure::{Code, Failure, Outcome};
-use crate::follow::{Ended, Follow, Show, follow, judge};
+use crate::follow::{Ended, Follow, Show, Told, follow, judge};
 use crate::manifest::{Files, Manifest};
 use crate::session::{Session, dynamic};
 use crate::show::{self, Look, Output, time};
@@ -132,14 +132,15 @@ async fn run_all(args: &RunArgs, session: &Session, manifests: &[Manifest], want
     let how = Follow { show: if quiet { Show::Nothing } else { Show::Tree }, log: args.log, step_names: true };
     let until = pin!(interruption(args.timeout));
     let mut until: Pin<&mut (dyn Future<Output = ()> + Send)> = until;
-    match follow(session, &names, how, until.as_mut()).await? {
+    let mut told = Told::default();
+    match follow(session, &names, how, &mut told, until.as_mut()).await? {
         Ended::All(workflows) => {
             conclude(args, session, &workflows)?;
             judge(&workflows)
         }
         Ended::Until(last) => {
             let timed_out = args.timeout.is_some_and(|timeout| has_run_for(&last, timeout));
-            let workflows = stop(session, &names, how, timed_out).await?;
+            let workflows = stop(session, &names, how, &mut told, timed_out).await?;
             conclude(args, session, &workflows)?;
             Err(match (timed_out, args.timeout) {
                 (true, Some(timeout)) => Failure::new(Code::Timeout, format!("the workflow did not end within {timeout:?}")),
@@ -189,7 +190,7 @@ fn has_run_for(workflows: &[Workflow], timeout: Duration) -> bool {
 }
 
 /// Terminates what still runs, and waits until it has ended: a second Ctrl-C waits no longer.
-async fn stop(session: &Session, names: &[String], how: Follow, timed_out: bool) -> Outcome<Vec<Workflow>> {
+async fn stop(session: &Session, names: &[String], how: Follow, told: &mut Told, timed_out: bool) -> Outcome<Vec<Workflow>> {
     if !timed_out {
         eprintln!("interrupted: the steps are being ended (Ctrl-C again does not wait for them)");
     }
@@ -202,7 +203,7 @@ async fn stop(session: &Session, names: &[String], how: Follow, timed_out: bool)
         terminate.await?;
     }
     let patience = pin!(interruption(Some(GRACE)));
-    match follow(session, names, how, patience).await? {
+    match follow(session, names, how, told, patience).await? {
         Ended::All(workflows) | Ended::Until(workflows) => Ok(workflows),
     }
 }

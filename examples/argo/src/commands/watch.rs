@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Targets, print};
 use crate::failure::{Code, Failure, Outcome};
-use crate::follow::{Ended, Follow, Show, follow, judge};
+use crate::follow::{Ended, Follow, Show, Told, follow, judge};
 use crate::session::Session;
 use crate::show;
 
@@ -49,7 +49,7 @@ pub async fn attend(session: &Session, name: &str, how: &Attend) -> Outcome {
 
 async fn to_the_end(session: &Session, names: &[String], how: Follow) -> Outcome<Vec<Workflow>> {
     let interrupted = pin!(async { tokio::signal::ctrl_c().await.unwrap_or_default() });
-    match follow(session, names, how, interrupted).await? {
+    match follow(session, names, how, &mut Told::default(), interrupted).await? {
         Ended::All(workflows) => Ok(workflows),
         Ended::Until(_) => Err(Failure::told(Code::Interrupted)),
     }

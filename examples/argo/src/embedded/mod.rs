@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use argo_core::workflows::{ArtifactRepository, S3ArtifactRepository, Workflow, WorkflowSpec};
+use argo_core::workflows::{ArtifactRepository, S3ArtifactRepository};
 use argo_dag::RunConfig;
 use argo_dag::pod::{ImageConfig, PodOptions};
 use argo_kube::{ControllerConfig, RolloutController, WorkflowController, crd};
@@ -111,9 +111,13 @@ impl Embedded {
         let (stop, stopping) = watch::channel(false);
         let runs = Arc::new(engine::DagRuns { config: Arc::new(config(&folder.join("artifacts"))) });
         let workflows = WorkflowController::new(client.clone(), runs, ControllerConfig::default());
-        let rollouts = RolloutController::new(client, String::new());
-        let controllers =
-            vec![tokio::spawn(workflows.run(stopped(stopping.clone()))), tokio::spawn(rollouts.run(stopped(stopping.clone())))];
+        let rollouts = RolloutController::new(client.clone(), String::new());
+        let workloads = argo_local::controllers::workload::run_all(client.clone(), stopped(stopping.clone()));
+        let controllers = vec![
+            tokio::spawn(workflows.run(stopped(stopping.clone()))),
+            tokio::spawn(rollouts.run(stopped(stopping.clone()))),
+            tokio::spawn(workloads),
+        ];
         let node = tokio::spawn(node.run(stopped(stopping)));
         Ok(Self { cluster, stop, controllers, node, _scratch: scratch })
     }
@@ -208,13 +212,6 @@ fn config(artifacts: &Path) -> RunConfig {
             ((*name).to_owned(), ImageConfig { entrypoint: owned(entrypoint), cmd: owned(cmd) })
         })
         .collect();
-    let defaults = Workflow {
-        spec: WorkflowSpec {
-            volumes: vec![json!({"name": "local-artifacts", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}})],
-            ..WorkflowSpec::default()
-        },
-        ..Workflow::default()
-    };
     let repository = ArtifactRepository {
         s3: Some(S3ArtifactRepository { bucket: BUCKET.to_owned(), ..S3ArtifactRepository::default() }),
         ..ArtifactRepository::default()
@@ -225,9 +222,10 @@ fn config(artifacts: &Path) -> RunConfig {
             images,
             artifact_repository: Some(repository),
             executor: Some(executor),
+            volumes: vec![json!({"name": "local-artifacts", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}})],
             ..PodOptions::default()
         },
-        defaults: Some(Box::new(defaults)),
+        ..RunConfig::default()
     }
 }
 

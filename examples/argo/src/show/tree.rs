@@ -70,9 +70,13 @@ fn is_part(parent: &NodeStatus, child: &NodeStatus) -> bool {
     match parent.type_.as_str() {
         "Retry" | "TaskGroup" => rest.is_some_and(|rest| rest.starts_with('(')),
         "StepGroup" => child.type_ != "StepGroup" && rest.is_some_and(|rest| rest.starts_with('.')),
-        "Pod" => child.type_ == "Container",
         _ => false,
     }
+}
+
+/// The name of a step without its item.
+fn step(name: &str) -> &str {
+    if name.ends_with(')') { name.split_once('(').map_or(name, |(step, _)| step) } else { name }
 }
 
 /// By start, then by name with numbers in their order, so that step 10 comes after step 9.
@@ -136,11 +140,17 @@ impl<'w> Painter<'w> {
 
     fn below(&self, node: &'w NodeStatus) -> Vec<&'w NodeStatus> {
         match node.type_.as_str() {
-            "Retry" | "TaskGroup" | "StepGroup" | "Pod" => {
+            "Retry" | "TaskGroup" | "StepGroup" => {
                 let nodes = &self.workflow.status.nodes;
                 let mut parts: Vec<&NodeStatus> =
                     node.children.iter().filter_map(|id| nodes.get(id)).filter(|child| is_part(node, child)).collect();
-                parts.sort_by_cached_key(|child| natural(&child.name));
+                if node.type_ == "StepGroup" {
+                    // Steps stay as the manifest has them; the items of one have numbers.
+                    let steps: Vec<String> = parts.iter().map(|part| step(&part.name).to_owned()).collect();
+                    parts.sort_by_cached_key(|part| (steps.iter().position(|s| s == step(&part.name)), natural(&part.name)));
+                } else {
+                    parts.sort_by_cached_key(|part| natural(&part.name));
+                }
                 parts
             }
             _ => {

@@ -49,6 +49,29 @@ fn steps_are_drawn_in_their_groups() {
 }
 
 #[test]
+fn steps_stay_in_the_order_of_the_manifest() {
+    let nodes = vec![
+        node("w", "Steps", "Running", "", &["w[0]"]),
+        node("w[0]", "StepGroup", "Running", "w", &["w[0].z", "w[0].i(1:b)", "w[0].i(0:a)", "w[0].a"]),
+        node("w[0].z", "Pod", "Succeeded", "w", &[]),
+        node("w[0].i(0:a)", "Pod", "Succeeded", "w", &[]),
+        node("w[0].i(1:b)", "Pod", "Succeeded", "w", &[]),
+        node("w[0].a", "Pod", "Succeeded", "w", &[]),
+    ];
+    assert_eq!(steps(nodes), [" ● w", " └─┬─✔ z", "   ├─✔ i(0:a)", "   ├─✔ i(1:b)", "   └─✔ a"]);
+}
+
+#[test]
+fn containers_are_drawn_below_their_pod() {
+    let nodes = vec![
+        node("w", "Pod", "Succeeded", "", &["w.a"]),
+        node("w.a", "Container", "Succeeded", "w", &["w.b"]),
+        node("w.b", "Container", "Succeeded", "w", &[]),
+    ];
+    assert_eq!(steps(nodes), [" ✔ w", " ├─✔ a", " └─✔ b"]);
+}
+
+#[test]
 fn tasks_are_drawn_below_their_dag_and_items_below_their_task() {
     let nodes = vec![
         node("w", "DAG", "Failed", "", &["w.a"]),

@@ -51,7 +51,7 @@ pub(super) fn main(dir: PathBuf) -> ExitCode {
             ExitRecord { code: CANNOT_START, reason: Some(reason.to_owned()), message: Some(error.to_string()), at: Timestamp::now() }
         }
     };
-    match write_json(&dir.exit(), &record, spec.survive) {
+    match write_json(&dir.exit(), &record) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", dir.exit().display());
@@ -77,7 +77,7 @@ fn run(dir: &RunDir, spec: &RunSpec) -> Result<ExitRecord, Trouble> {
     #[cfg(target_os = "linux")]
     isolate(spec)?;
     let record = StartRecord { pid: nix::unistd::getpid().as_raw(), at: Timestamp::now() };
-    write_json(&dir.started(), &record, spec.survive).map_err(step("start record"))?;
+    write_json(&dir.started(), &record).map_err(step("start record"))?;
 
     let (out, out_end) = std::io::pipe().map_err(step("pipe"))?;
     let (err, err_end) = std::io::pipe().map_err(step("pipe"))?;
@@ -98,7 +98,7 @@ fn run(dir: &RunDir, spec: &RunSpec) -> Result<ExitRecord, Trouble> {
         started.id()
     };
     // For commands that join the container later; without it they are refused.
-    drop(write_json(&dir.process(), &child, false));
+    drop(write_json(&dir.process(), &child));
     let mut attendance = Attendance {
         child: Pid::from_raw(child.cast_signed()),
         spec,

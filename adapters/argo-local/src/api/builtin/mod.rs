@@ -1,0 +1,257 @@
+//! What the real server knows of the built-in kinds: defaults, what may change, what they look like when they are new.
+
+pub(crate) mod decode;
+mod defaults;
+pub(crate) mod events;
+mod pod;
+mod validate;
+
+use serde_json::{Map, Value, json};
+
+use super::failure::Cause;
+use super::json;
+use super::names;
+use super::resources::Resource;
+
+/// Fills in what was left out.
+pub(crate) fn default(resource: &Resource, object: &mut Value) {
+    if !resource.custom() {
+        defaults::fill(resource.type_name, object);
+    }
+}
+
+/// What admission adds to a new object. Unlike defaults, nobody owns it.
+pub(crate) fn admit(resource: &Resource, object: &mut Value) {
+    defaults::admit(resource.type_name, object);
+}
+
+/// Parts of the metadata that status updates do not change.
+pub(crate) const METADATA_NOT_OF_STATUS: [&str; 1] = ["f:generateName"];
+
+/// Kinds whose changes are counted in `metadata.generation`.
+pub(crate) fn has_generation(resource: &Resource) -> bool {
+    resource.custom()
+        || matches!(
+            resource.type_name,
+            "core/v1.Pod"
+                | "core/v1.PodTemplate"
+                | "core/v1.ReplicationController"
+                | "apps/v1.Deployment"
+                | "apps/v1.ReplicaSet"
+                | "apps/v1.StatefulSet"
+                | "apps/v1.DaemonSet"
+                | "batch/v1.Job"
+                | "batch/v1.CronJob"
+                | "policy/v1.PodDisruptionBudget"
+                | "networking/v1.Ingress"
+                | "networking/v1.IngressClass"
+                | "networking/v1.NetworkPolicy"
+                | "scheduling/v1.PriorityClass"
+                | "discovery/v1.EndpointSlice"
+                | "apiextensions/v1.CustomResourceDefinition"
+        )
+}
+
+/// Whether a change counts for the generation.
+pub(crate) fn counts(resource: &Resource, status: bool, old: &Value, new: &Value) -> bool {
+    let (Some(a), Some(b)) = (old.as_object(), new.as_object()) else { return old != new };
+    let differs = |skip: &dyn Fn(&str) -> bool| {
+        let keys = a.keys().chain(b.keys()).filter(|k| !skip(k));
+        keys.into_iter().any(|k| a.get(k) != b.get(k))
+    };
+    if resource.custom() {
+        return differs(&|k| k == "metadata" || (status && k == "status"));
+    }
+    if matches!(resource.type_name, "discovery/v1.EndpointSlice" | "scheduling/v1.PriorityClass") {
+        return differs(&|k| k == "metadata");
+    }
+    // As upstream: a deployment's annotations count, too.
+    let annotations = |v: &Value| json::at(v, &["metadata", "annotations"]).cloned();
+    a.get("spec") != b.get("spec") || (resource.type_name == "apps/v1.Deployment" && annotations(old) != annotations(new))
+}
+
+/// Makes a new object's status what the system says it is at first.
+pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
+    let map = json::map(object);
+    let status = match resource.type_name {
+        "core/v1.Pod" => {
+            let class = pod::quality(map.get("spec").unwrap_or(&Value::Null));
+            json!({"phase": "Pending", "qosClass": class})
+        }
+        "core/v1.Namespace" => {
+            map.insert("spec".to_owned(), json!({"finalizers": ["kubernetes"]}));
+            json!({"phase": "Active"})
+        }
+        "core/v1.Service" | "networking/v1.Ingress" => json!({"loadBalancer": {}}),
+        "core/v1.PersistentVolumeClaim" => json!({"phase": "Pending"}),
+        "core/v1.PersistentVolume" => {
+            let at = json::at(object, &["metadata", "creationTimestamp"]).cloned().unwrap_or_default();
+            let status = json!({"phase": "Pending", "lastPhaseTransitionTime": at});
+            json::map(object).insert("status".to_owned(), status);
+            return;
+        }
+        "core/v1.ReplicationController" | "apps/v1.ReplicaSet" => json!({"replicas": 0}),
+        "core/v1.ResourceQuota" | "batch/v1.CronJob" | "apps/v1.Deployment" | "batch/v1.Job" => json!({}),
+        "apps/v1.StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
+        "apps/v1.DaemonSet" => {
+            json!({"currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0})
+        }
+        "policy/v1.PodDisruptionBudget" => {
+            json!({"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0})
+        }
+        "autoscaling/v2.HorizontalPodAutoscaler" => json!({"desiredReplicas": 0, "currentMetrics": null}),
+        _ => return,
+    };
+    map.insert("status".to_owned(), status);
+}
+
+/// Takes out of an update what the main path does not change.
+pub(crate) fn prepare_update(resource: &Resource, status: bool, old: &Value, object: &mut Value) {
+    if !status {
+        return;
+    }
+    // The status of nodes and definitions is written by status updates, too.
+    keep(old, object, "status");
+    if resource.type_name == "core/v1.Namespace" {
+        keep(old, object, "spec");
+    }
+}
+
+/// Takes out of a status update all but the status.
+pub(crate) fn prepare_status(resource: &Resource, old: &Value, object: &mut Value) {
+    let Some(fields) = old.as_object() else { return };
+    let status = object.get("status").cloned();
+    let metadata = object.get("metadata").cloned();
+    let mut fresh: Map<String, Value> = fields.clone();
+    match status {
+        Some(status) => fresh.insert("status".to_owned(), status),
+        None => fresh.remove("status"),
+    };
+    if let Some(Value::Object(new)) = metadata {
+        let target = fresh.entry("metadata").or_insert_with(|| json!({}));
+        let target = json::map(target);
+        // What status updates may change of the metadata differs from kind to kind.
+        let kept: &[&str] = if resource.custom() { &["managedFields"] } else { metadata_of_status(resource.type_name) };
+        for field in kept {
+            match new.get(*field) {
+                Some(value) => target.insert((*field).to_owned(), value.clone()),
+                None => target.remove(*field),
+            };
+        }
+    }
+    *object = Value::Object(fresh);
+}
+
+fn metadata_of_status(type_name: &str) -> &'static [&'static str] {
+    match type_name {
+        "core/v1.Pod" => &["managedFields", "annotations", "finalizers", "labels"],
+        "apps/v1.Deployment" => &["managedFields", "annotations"],
+        _ => &["managedFields", "labels", "annotations", "finalizers", "ownerReferences"],
+    }
+}
+
+fn keep(old: &Value, object: &mut Value, field: &str) {
+    let map = json::map(object);
+    match old.get(field) {
+        Some(value) => map.insert(field.to_owned(), value.clone()),
+        None => map.remove(field),
+    };
+}
+
+/// What is wrong with a name.
+pub(crate) fn name_problems(resource: &Resource, name: &str) -> Vec<String> {
+    match resource.type_name {
+        "core/v1.Service" => names::dns_1035(name),
+        "core/v1.Namespace" => names::dns_label(name),
+        "rbac/v1.Role" | "rbac/v1.RoleBinding" | "rbac/v1.ClusterRole" | "rbac/v1.ClusterRoleBinding" => names::path_segment(name),
+        _ => names::subdomain(name),
+    }
+}
+
+/// What is wrong with a new object.
+pub(crate) fn validate_create(resource: &Resource, object: &Value) -> Vec<Cause> {
+    validate::create(resource.type_name, object)
+}
+
+/// What is wrong with a change.
+pub(crate) fn validate_update(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause> {
+    validate::update(resource.type_name, old, new)
+}
+
+/// Kinds that an update of a missing object creates.
+pub(crate) fn create_on_update(resource: &Resource) -> bool {
+    matches!(
+        resource.type_name,
+        "core/v1.Service"
+            | "core/v1.Endpoints"
+            | "core/v1.LimitRange"
+            | "core/v1.Event"
+            | "events/v1.Event"
+            | "coordination/v1.Lease"
+            | "rbac/v1.Role"
+            | "rbac/v1.RoleBinding"
+            | "rbac/v1.ClusterRole"
+            | "rbac/v1.ClusterRoleBinding"
+            | "discovery/v1.EndpointSlice"
+    )
+}
+
+/// Kinds that can be updated without a `resourceVersion`.
+pub(crate) fn unconditional_update(resource: &Resource) -> bool {
+    !matches!(resource.type_name, "apiextensions/v1.CustomResourceDefinition" | "coordination/v1.Lease" | "policy/v1.PodDisruptionBudget")
+        && !resource.custom()
+}
+
+/// Whether a delete answers with the object, as for the kinds that upstream has done so with from the beginning.
+pub(crate) fn delete_shows_object(resource: &Resource) -> bool {
+    matches!(
+        resource.type_name,
+        "core/v1.Pod"
+            | "core/v1.Service"
+            | "core/v1.ServiceAccount"
+            | "core/v1.PersistentVolume"
+            | "core/v1.PersistentVolumeClaim"
+            | "core/v1.ResourceQuota"
+            | "core/v1.PodTemplate"
+            | "storage/v1.StorageClass"
+    )
+}
+
+/// Kinds that are given time to end.
+pub(crate) fn graceful(resource: &Resource) -> bool {
+    resource.type_name == "core/v1.Pod"
+}
+
+/// The seconds an object is given to end.
+pub(crate) fn grace(resource: &Resource, object: &Value, asked: Option<i64>) -> Option<i64> {
+    if !graceful(resource) {
+        return None;
+    }
+    let finished = matches!(json::text(object, &["status", "phase"]), "Succeeded" | "Failed");
+    if json::text(object, &["spec", "nodeName"]).is_empty() || finished {
+        return Some(0);
+    }
+    asked.or_else(|| json::at(object, &["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_i64)).or(Some(30))
+}
+
+/// What is noted as grace period of an object that waits for its finalizers.
+pub(crate) fn marked_grace(resource: &Resource) -> Option<i64> {
+    if matches!(resource.type_name, "core/v1.Namespace" | "apiextensions/v1.CustomResourceDefinition") { None } else { Some(0) }
+}
+
+/// Whether something other than `metadata.finalizers` holds an object that is being deleted.
+pub(crate) fn held(resource: &Resource, object: &Value) -> bool {
+    resource.type_name == "core/v1.Namespace" && json::items(object, &["spec", "finalizers"]).next().is_some()
+}
+
+/// Kinds whose dependents are orphaned when nothing else is asked for.
+pub(crate) fn orphans_by_default(resource: &Resource) -> bool {
+    resource.type_name == "core/v1.ReplicationController"
+}
+
+/// What else changes in an object that is marked for deletion.
+pub(crate) fn mark_deleted(resource: &Resource, object: &mut Value) {
+    if resource.type_name == "core/v1.Namespace" {
+        json::child(object, "status").insert("phase".to_owned(), "Terminating".into());
+    }
+}

@@ -1,0 +1,318 @@
+//! Which resources there are: the built-in ones and, at run time, those of CustomResourceDefinitions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::crd::Custom;
+
+/// Verbs of resources that are stored.
+pub(crate) const STORED: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+/// Stored kinds: group, version, kind, plural, short names, scope (N or C), subresources (s status, S scale), categories, type.
+const BUILTIN: &str = "\
+|v1|Pod|pods|po|N|s|all|core/v1.Pod
+|v1|Service|services|svc|N|s|all|core/v1.Service
+|v1|ConfigMap|configmaps|cm|N|||core/v1.ConfigMap
+|v1|Secret|secrets||N|||core/v1.Secret
+|v1|ServiceAccount|serviceaccounts|sa|N|||core/v1.ServiceAccount
+|v1|Namespace|namespaces|ns|C|s||core/v1.Namespace
+|v1|Node|nodes|no|C|s||core/v1.Node
+|v1|Event|events|ev|N|||core/v1.Event
+|v1|Endpoints|endpoints|ep|N|||core/v1.Endpoints
+|v1|PersistentVolumeClaim|persistentvolumeclaims|pvc|N|s||core/v1.PersistentVolumeClaim
+|v1|PersistentVolume|persistentvolumes|pv|C|s||core/v1.PersistentVolume
+|v1|ReplicationController|replicationcontrollers|rc|N|sS|all|core/v1.ReplicationController
+|v1|PodTemplate|podtemplates||N|||core/v1.PodTemplate
+|v1|ResourceQuota|resourcequotas|quota|N|s||core/v1.ResourceQuota
+|v1|LimitRange|limitranges|limits|N|||core/v1.LimitRange
+apps|v1|Deployment|deployments|deploy|N|sS|all|apps/v1.Deployment
+apps|v1|ReplicaSet|replicasets|rs|N|sS|all|apps/v1.ReplicaSet
+apps|v1|StatefulSet|statefulsets|sts|N|sS|all|apps/v1.StatefulSet
+apps|v1|DaemonSet|daemonsets|ds|N|s|all|apps/v1.DaemonSet
+apps|v1|ControllerRevision|controllerrevisions||N|||apps/v1.ControllerRevision
+events.k8s.io|v1|Event|events|ev|N|||events/v1.Event
+autoscaling|v2|HorizontalPodAutoscaler|horizontalpodautoscalers|hpa|N|s|all|autoscaling/v2.HorizontalPodAutoscaler
+batch|v1|Job|jobs||N|s|all|batch/v1.Job
+batch|v1|CronJob|cronjobs|cj|N|s|all|batch/v1.CronJob
+networking.k8s.io|v1|Ingress|ingresses|ing|N|s||networking/v1.Ingress
+networking.k8s.io|v1|IngressClass|ingressclasses||C|||networking/v1.IngressClass
+networking.k8s.io|v1|NetworkPolicy|networkpolicies|netpol|N|||networking/v1.NetworkPolicy
+policy|v1|PodDisruptionBudget|poddisruptionbudgets|pdb|N|s||policy/v1.PodDisruptionBudget
+rbac.authorization.k8s.io|v1|Role|roles||N|||rbac/v1.Role
+rbac.authorization.k8s.io|v1|RoleBinding|rolebindings||N|||rbac/v1.RoleBinding
+rbac.authorization.k8s.io|v1|ClusterRole|clusterroles||C|||rbac/v1.ClusterRole
+rbac.authorization.k8s.io|v1|ClusterRoleBinding|clusterrolebindings||C|||rbac/v1.ClusterRoleBinding
+storage.k8s.io|v1|StorageClass|storageclasses|sc|C|||storage/v1.StorageClass
+apiextensions.k8s.io|v1|CustomResourceDefinition|customresourcedefinitions|crd,crds|C|s|api-extensions|apiextensions/v1.CustomResourceDefinition
+scheduling.k8s.io|v1|PriorityClass|priorityclasses|pc|C|||scheduling/v1.PriorityClass
+coordination.k8s.io|v1|Lease|leases||N|||coordination/v1.Lease
+discovery.k8s.io|v1|EndpointSlice|endpointslices||N|||discovery/v1.EndpointSlice
+";
+
+/// Kinds that are answered and never stored: group, version, kind, plural, scope, type.
+const ASKED: &str = "\
+authentication.k8s.io|v1|TokenReview|tokenreviews|C|authentication/v1.TokenReview
+authentication.k8s.io|v1|SelfSubjectReview|selfsubjectreviews|C|authentication/v1.SelfSubjectReview
+authorization.k8s.io|v1|SelfSubjectAccessReview|selfsubjectaccessreviews|C|authorization/v1.SelfSubjectAccessReview
+authorization.k8s.io|v1|SubjectAccessReview|subjectaccessreviews|C|authorization/v1.SubjectAccessReview
+authorization.k8s.io|v1|LocalSubjectAccessReview|localsubjectaccessreviews|N|authorization/v1.LocalSubjectAccessReview
+authorization.k8s.io|v1|SelfSubjectRulesReview|selfsubjectrulesreviews|C|authorization/v1.SelfSubjectRulesReview
+|v1|Binding|bindings|N|core/v1.Binding
+";
+
+/// A version of a resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    pub(crate) name: String,
+    pub(crate) served: bool,
+    pub(crate) storage: bool,
+    pub(crate) status: bool,
+    pub(crate) scale: bool,
+    /// What only custom resources have.
+    pub(crate) custom: Option<Arc<Custom>>,
+}
+
+/// A resource, with all its versions.
+#[derive(Clone, Debug)]
+pub(crate) struct Resource {
+    /// Where its objects are kept; two resources that show the same objects have the same.
+    pub(crate) slot: usize,
+    pub(crate) group: String,
+    pub(crate) kind: String,
+    pub(crate) list_kind: String,
+    pub(crate) plural: String,
+    pub(crate) singular: String,
+    pub(crate) short: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    pub(crate) namespaced: bool,
+    pub(crate) versions: Vec<Version>,
+    pub(crate) verbs: &'static [&'static str],
+    /// Name of its type in the table of types; empty for custom resources.
+    pub(crate) type_name: &'static str,
+    /// Its definition is being deleted: nothing can be created.
+    pub(crate) terminating: bool,
+}
+
+impl Resource {
+    pub(crate) fn version(&self, name: &str) -> Option<&Version> {
+        self.versions.iter().find(|v| v.name == name && v.served)
+    }
+
+    pub(crate) fn custom(&self) -> bool {
+        self.type_name.is_empty()
+    }
+
+    /// `group/plural`.
+    pub(crate) fn table(&self) -> String {
+        format!("{}/{}", self.group, self.plural)
+    }
+
+    pub(crate) fn is(&self, group: &str, plural: &str) -> bool {
+        self.group == group && self.plural == plural
+    }
+
+    pub(crate) fn storage_version(&self) -> &str {
+        self.versions.iter().find(|v| v.storage).map_or("v1", |v| v.name.as_str())
+    }
+}
+
+/// All resources.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registry {
+    by_name: BTreeMap<(String, String), Arc<Resource>>,
+    /// Groups in the order of discovery.
+    groups: Vec<String>,
+    slots: Vec<String>,
+}
+
+const GROUP_ORDER: [&str; 13] = [
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+];
+
+impl Registry {
+    /// With the built-in resources.
+    pub(crate) fn new() -> Self {
+        let mut registry = Self { groups: GROUP_ORDER.iter().map(|g| (*g).to_owned()).collect(), ..Self::default() };
+        let list = |text: &str| text.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        for line in BUILTIN.lines() {
+            let words: Vec<&'static str> = line.split('|').collect();
+            let [group, version, kind, plural, short, scope, subresources, categories, type_name] = words.as_slice() else { continue };
+            let table = if *plural == "events" { "/events".to_owned() } else { format!("{group}/{plural}") };
+            let slot = registry.slot(&table);
+            registry.put(Resource {
+                slot,
+                group: (*group).to_owned(),
+                kind: (*kind).to_owned(),
+                list_kind: format!("{kind}List"),
+                plural: (*plural).to_owned(),
+                singular: kind.to_ascii_lowercase(),
+                short: list(short),
+                categories: list(categories),
+                namespaced: *scope == "N",
+                versions: vec![Version {
+                    name: (*version).to_owned(),
+                    served: true,
+                    storage: true,
+                    status: subresources.contains('s'),
+                    scale: subresources.contains('S'),
+                    custom: None,
+                }],
+                verbs: STORED,
+                type_name,
+                terminating: false,
+            });
+        }
+        for line in ASKED.lines() {
+            let words: Vec<&'static str> = line.split('|').collect();
+            let [group, version, kind, plural, scope, type_name] = words.as_slice() else { continue };
+            let version = Version { name: (*version).to_owned(), served: true, storage: true, status: false, scale: false, custom: None };
+            let slot = registry.slot(&format!("{group}/{plural}"));
+            registry.put(Resource {
+                slot,
+                group: (*group).to_owned(),
+                kind: (*kind).to_owned(),
+                list_kind: String::new(),
+                plural: (*plural).to_owned(),
+                singular: kind.to_ascii_lowercase(),
+                short: Vec::new(),
+                categories: Vec::new(),
+                namespaced: *scope == "N",
+                versions: vec![version],
+                verbs: &["create"],
+                type_name,
+                terminating: false,
+            });
+        }
+        registry
+    }
+
+    /// The slot of a table, made where there is none.
+    pub(crate) fn slot(&mut self, table: &str) -> usize {
+        if let Some(slot) = self.slots.iter().position(|t| t == table) {
+            return slot;
+        }
+        self.slots.push(table.to_owned());
+        self.slots.len().saturating_sub(1)
+    }
+
+    pub(crate) fn find_slot(&self, table: &str) -> Option<usize> {
+        self.slots.iter().position(|t| t == table)
+    }
+
+    /// The name of a slot's table.
+    pub(crate) fn slot_name(&self, slot: usize) -> &str {
+        self.slots.get(slot).map_or("", String::as_str)
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Adds or replaces a resource.
+    pub(crate) fn put(&mut self, resource: Resource) -> Arc<Resource> {
+        if !resource.group.is_empty() && !self.groups.contains(&resource.group) {
+            self.groups.push(resource.group.clone());
+        }
+        let resource = Arc::new(resource);
+        self.by_name.insert((resource.group.clone(), resource.plural.clone()), Arc::clone(&resource));
+        resource
+    }
+
+    /// Takes a resource away.
+    pub(crate) fn remove(&mut self, group: &str, plural: &str) {
+        self.by_name.remove(&(group.to_owned(), plural.to_owned()));
+        if !self.by_name.keys().any(|(g, _)| g == group) {
+            self.groups.retain(|g| g != group);
+        }
+    }
+
+    pub(crate) fn get(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
+        // A lookup by borrowed pair would need a wrapper type; the number of resources is small.
+        self.by_name.get(&(group.to_owned(), plural.to_owned()))
+    }
+
+    /// The resource of an `apiVersion` and `kind`.
+    pub(crate) fn by_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.by_name.values().find(|r| r.group == group && r.kind == kind && r.version(version).is_some())
+    }
+
+    /// The resource whose objects a slot holds.
+    pub(crate) fn in_slot(&self, slot: usize) -> Option<&Arc<Resource>> {
+        self.by_name.values().find(|r| r.slot == slot)
+    }
+
+    /// All resources, by group and name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.by_name.values()
+    }
+
+    /// Groups in the order of discovery, the core group left out.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(String::as_str).filter(|g| self.by_name.keys().any(|(group, _)| group == g))
+    }
+
+    /// Served versions of a group, the newest first.
+    pub(crate) fn versions(&self, group: &str) -> Vec<String> {
+        let mut versions: Vec<String> = Vec::new();
+        for resource in self.by_name.values().filter(|r| r.group == group) {
+            for version in resource.versions.iter().filter(|v| v.served) {
+                if !versions.contains(&version.name) {
+                    versions.push(version.name.clone());
+                }
+            }
+        }
+        versions.sort_by_key(|v| std::cmp::Reverse(age(v)));
+        versions
+    }
+}
+
+/// Order of version names: stable before beta before alpha, the higher number first; others last, by name.
+fn age(version: &str) -> (u8, u64, u64, std::cmp::Reverse<String>) {
+    let other = (0, 0, 0, std::cmp::Reverse(version.to_owned()));
+    let Some(rest) = version.strip_prefix('v') else { return other };
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, rest) = rest.split_at(digits);
+    let Ok(number) = number.parse() else { return other };
+    let (level, minor) = if rest.is_empty() {
+        (3, "0")
+    } else if let Some(minor) = rest.strip_prefix("beta") {
+        (2, minor)
+    } else if let Some(minor) = rest.strip_prefix("alpha") {
+        (1, minor)
+    } else {
+        return other;
+    };
+    minor.parse().map_or(other, |minor| (level, number, minor, std::cmp::Reverse(String::new())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_stand_newest_first() {
+        let mut names = ["v1alpha1", "v10", "v2", "v1beta2", "foo", "v1beta1"];
+        names.sort_by_key(|v| std::cmp::Reverse(age(v)));
+        assert_eq!(names, ["v10", "v2", "v1beta2", "v1beta1", "v1alpha1", "foo"]);
+    }
+
+    #[test]
+    fn every_builtin_has_a_type() {
+        for resource in Registry::new().all() {
+            assert!(crate::api::types::find(resource.type_name).is_some(), "{}", resource.type_name);
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Keeping what the API holds: in a redb file, so that it outlives the process.
+//!
+//! Every write is in the file before its client hears of it, many writes to a commit. What survives is set by [`Durability`]: the end of the process
+//! always, the end of the machine's power where that is paid for with a sync at each commit.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use redb::backends::FileBackend;
+use redb::{BackendError, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition};
+use tokio::sync::oneshot;
+
+use crate::api::{Api, Change};
+
+/// The form of the file. A newer one is refused.
+const FORM: u64 = 1;
+const FILE: &str = "state.redb";
+const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
+/// How much memory the file's pages may take.
+const CACHE: usize = 8 * 1024 * 1024;
+
+/// What a write outlives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The process: killed at any moment, nothing acknowledged is lost. A loss of power may cost the whole file.
+    #[default]
+    Process,
+    /// A loss of power, too. Each commit waits for the disk.
+    Power,
+}
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be made.
+    #[error("the data folder {} cannot be made", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("the data folder {} is in use by another process (stop it, or choose another folder)", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It was written by a newer version.
+    #[error("the data folder {} was written by a newer version (its form is {found}, this program knows up to {known}); use that version or another folder", path.display())]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// Its form.
+        found: u64,
+        /// The newest form known.
+        known: u64,
+    },
+    /// It cannot be opened.
+    #[error("the data in {} cannot be opened (restore the folder from a copy, or choose another)", path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: Box<redb::Error>,
+    },
+    /// An object in it cannot be read.
+    #[error("the data in {} holds an object that cannot be read: {key}", path.display())]
+    Object {
+        /// The folder.
+        path: PathBuf,
+        /// Its key.
+        key: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The thread that writes cannot be started.
+    #[error("the thread that writes the data folder cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+enum Job {
+    Put(Vec<Change>, oneshot::Sender<()>),
+    Flush(oneshot::Sender<()>),
+}
+
+/// The file, and the thread that writes it.
+pub(crate) struct Store {
+    jobs: mpsc::Sender<Job>,
+    failed: Arc<AtomicBool>,
+}
+
+/// A file whose syncs are left out, but for those that are asked for.
+#[derive(Debug)]
+struct Backend {
+    file: FileBackend,
+    sync: Arc<AtomicBool>,
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        if self.sync.load(Ordering::Acquire) { self.file.sync_data() } else { Ok(()) }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> Result<(), std::io::Error> {
+        self.file.sync_data()?;
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn lock_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: std::ops::Bound<u64>, end: std::ops::Bound<u64>) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
+
+impl Store {
+    /// Opens a folder, made where there is none, and puts what it holds into `api`.
+    pub(crate) fn open(path: &Path, durability: Durability, api: &mut Api) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+        let sync = Arc::new(AtomicBool::new(durability == Durability::Power));
+        let database = open_database(path, &sync)?;
+        let fail = |source: redb::Error| StoreError::Open { path: path.to_owned(), source: Box::new(source) };
+        prepare(&database, api).map_err(fail)?;
+        let form = number(&database, "form").map_err(fail)?;
+        if form > FORM {
+            return Err(StoreError::Newer { path: path.to_owned(), found: form, known: FORM });
+        }
+        load(path, &database, api)?;
+        let (jobs, receiver) = mpsc::channel();
+        let failed = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&failed);
+        std::thread::Builder::new()
+            .name("argo-local-store".to_owned())
+            .spawn(move || write_all(&database, &receiver, &flag, &sync))
+            .map_err(StoreError::Thread)?;
+        Ok(Self { jobs, failed })
+    }
+
+    /// Hands changes over; the receiver is told once they are kept, and hears nothing where they could not be.
+    pub(crate) fn put(&self, changes: Vec<Change>) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        // Where the thread is gone the sender is dropped, which the receiver hears.
+        let _ = self.jobs.send(Job::Put(changes, sender));
+        receiver
+    }
+
+    /// Whether a write could not be kept; nothing more is written then.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Waits until everything is on the disk itself.
+    pub(crate) async fn flush(&self) {
+        let (sender, receiver) = oneshot::channel();
+        if self.jobs.send(Job::Flush(sender)).is_ok() {
+            let _ = receiver.await;
+        }
+    }
+}
+
+fn open_database(path: &Path, sync: &Arc<AtomicBool>) -> Result<Database, StoreError> {
+    let fail = |source: redb::Error| StoreError::Open { path: path.to_owned(), source: Box::new(source) };
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join(FILE))
+        .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+    restrict(&file).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+    let file = FileBackend::new(file).map_err(|e| fail(e.into()))?;
+    let backend = Backend { file, sync: Arc::clone(sync) };
+    redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
+        other => fail(other.into()),
+    })
+}
+
+/// Secrets are in it: only its owner reads it.
+#[cfg(unix)]
+fn restrict(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Makes the tables of a new file.
+fn prepare(database: &Database, api: &Api) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut numbers = transaction.open_table(NUMBERS)?;
+        let fresh = numbers.get("form")?.is_none();
+        if fresh {
+            numbers.insert("form", FORM)?;
+        }
+        let mut secrets = transaction.open_table(SECRETS)?;
+        if fresh {
+            secrets.insert("signing-key", api.signing_key().as_slice())?;
+        }
+        transaction.open_table(OBJECTS)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn number(database: &Database, name: &str) -> Result<u64, redb::Error> {
+    let transaction = database.begin_read()?;
+    let numbers = transaction.open_table(NUMBERS)?;
+    Ok(numbers.get(name)?.map_or(0, |n| n.value()))
+}
+
+/// Puts what the file holds into the API.
+fn load(path: &Path, database: &Database, api: &mut Api) -> Result<(), StoreError> {
+    let fail = |source: redb::Error| StoreError::Open { path: path.to_owned(), source: Box::new(source) };
+    let read = || -> Result<_, redb::Error> {
+        let transaction = database.begin_read()?;
+        let objects = transaction.open_table(OBJECTS)?;
+        let secrets = transaction.open_table(SECRETS)?;
+        let key = secrets.get("signing-key")?.and_then(|k| <[u8; 32]>::try_from(k.value()).ok());
+        let mut all = Vec::new();
+        for entry in objects.iter()? {
+            let (key, value) = entry?;
+            all.push((key.value().to_owned(), value.value().to_vec()));
+        }
+        Ok((key, all))
+    };
+    let (key, all) = read().map_err(fail)?;
+    if let Some(key) = key {
+        api.set_signing_key(key);
+    }
+    let mut objects = Vec::with_capacity(all.len());
+    for (key, bytes) in all {
+        let value =
+            serde_json::from_slice(&bytes).map_err(|source| StoreError::Object { path: path.to_owned(), key: key.clone(), source })?;
+        let mut parts = key.splitn(3, '\0').map(str::to_owned);
+        let (Some(table), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        objects.push((table, namespace, name, value));
+    }
+    api.load(objects, number(database, "revision").map_err(fail)?);
+    Ok(())
+}
+
+fn key(change: &Change) -> String {
+    format!("{}\0{}\0{}", change.table, change.namespace, change.name)
+}
+
+/// The writing thread: takes what has gathered, commits it, tells who waits.
+fn write_all(database: &Database, jobs: &mpsc::Receiver<Job>, failed: &AtomicBool, sync: &AtomicBool) {
+    while let Ok(first) = jobs.recv() {
+        let mut batch = vec![first];
+        batch.extend(jobs.try_iter().take(4096));
+        let flush = batch.iter().any(|j| matches!(j, Job::Flush(_)));
+        let always = sync.load(Ordering::Acquire);
+        if flush {
+            sync.store(true, Ordering::Release);
+        }
+        let written = if failed.load(Ordering::Acquire) { Ok(false) } else { commit(database, &batch).map(|()| true) };
+        sync.store(always, Ordering::Release);
+        match written {
+            Ok(true) => {
+                for job in batch {
+                    let (Job::Put(_, done) | Job::Flush(done)) = job;
+                    // Nobody may be waiting any more.
+                    let _ = done.send(());
+                }
+            }
+            // Those who wait hear that their sender is gone.
+            Ok(false) => {}
+            Err(error) => {
+                failed.store(true, Ordering::Release);
+                tracing::error!(%error, "the data folder can no longer be written; free space or check the disk, then start again");
+            }
+        }
+    }
+}
+
+fn commit(database: &Database, batch: &[Job]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut objects = transaction.open_table(OBJECTS)?;
+        let mut numbers = transaction.open_table(NUMBERS)?;
+        let mut revision = 0;
+        for job in batch {
+            let Job::Put(changes, _) = job else { continue };
+            for change in changes {
+                revision = revision.max(change.revision);
+                match change.object() {
+                    // JSON values can be written as JSON.
+                    Some(object) => objects.insert(key(change).as_str(), serde_json::to_vec(object).unwrap_or_default().as_slice())?,
+                    None => objects.remove(key(change).as_str())?,
+                };
+            }
+        }
+        if revision > 0 {
+            numbers.insert("revision", revision)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
