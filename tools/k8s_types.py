@@ -138,7 +138,9 @@ while queue:
             item_names = {r: j for j, r in re.findall(r'"([^"]+)" => Field::Key_(\w+)', files[f"{group}.{parts[-1]}"])}
             keys = [item_names.get(k, k) for k in keys]
         code = code_of(kind, what, name, rust, KEYS.get(parts[-1], keys))
-        if required:
+        # Times that are no pointers are written as null.
+        held = code in "tu" and (name.endswith("Condition") or name in ("ContainerStateRunning", "ContainerStateTerminated"))
+        if required or held:
             code += "!"
         elif (code == "s" and json not in POINTER_STRINGS) or (code in "ilb" and (json in ZERO_LEFT_OUT or (name, json) in ZERO_BY_TYPE)):
             code += "?"

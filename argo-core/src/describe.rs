@@ -257,6 +257,62 @@ impl Shape {
     }
 }
 
+/// What is known of a path of a type, for people: its type, what it means, and its fields.
+///
+/// ```
+/// use argo_core::describe::{Shape, explain};
+///
+/// let text = explain(Shape::of_kind("Workflow").unwrap(), &["spec", "ttlStrategy"]).unwrap();
+/// assert!(text.starts_with("FIELD: spec.ttlStrategy <TtlStrategy>"));
+/// assert!(text.contains("secondsAfterSuccess <integer>"));
+/// ```
+#[must_use]
+pub fn explain(shape: Shape, path: &[&str]) -> Option<String> {
+    let (mut here, mut doc) = (shape, shape.doc());
+    for name in path {
+        (here, doc) = match elements(here) {
+            Shape::Map(inner) => (inner.get(), ""),
+            other => {
+                let field = other.field(name)?;
+                (field.shape, field.doc)
+            }
+        };
+    }
+    let mut text = if path.is_empty() { String::new() } else { format!("FIELD: {} <{}>\n", path.join("."), wording(here)) };
+    for line in [doc, elements(here).doc()] {
+        if !line.is_empty() && !text.contains(line) {
+            text.push_str(&format!("\n{line}\n"));
+        }
+    }
+    let fields = elements(here).fields();
+    if !fields.is_empty() {
+        text.push_str("\nFIELDS:\n");
+    }
+    for field in fields {
+        text.push_str(&format!("  {} <{}>\n", field.name, wording(field.shape)));
+        if !field.doc.is_empty() {
+            text.push_str(&format!("    {}\n", field.doc));
+        }
+    }
+    Some(text)
+}
+
+fn elements(shape: Shape) -> Shape {
+    let mut shape = shape;
+    while let Shape::List(inner) = shape {
+        shape = inner.get();
+    }
+    shape
+}
+
+fn wording(shape: Shape) -> String {
+    match shape {
+        Shape::List(inner) => format!("[]{}", wording(inner.get())),
+        Shape::Map(inner) => format!("map of {}", wording(inner.get())),
+        other => other.type_name().to_owned(),
+    }
+}
+
 macro_rules! described {
     ($($ty:ty => $shape:expr;)*) => {
         $(impl Described for $ty {

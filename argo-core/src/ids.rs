@@ -11,6 +11,29 @@ pub fn fnv1a32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(FNV32_OFFSET, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(FNV32_PRIME))
 }
 
+/// FNV-1, 32 bits.
+#[must_use]
+pub fn fnv1_32(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(FNV32_OFFSET, |hash, byte| hash.wrapping_mul(FNV32_PRIME) ^ u32::from(*byte))
+}
+
+/// FNV-1a, 64 bits.
+#[must_use]
+pub fn fnv1a64(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// A text in the alphabet of generated names, which has no vowels: each byte stands for one letter. Kubernetes writes hashes in names this way.
+///
+/// ```
+/// assert_eq!(argo_core::ids::safe_encode("1582148253"), "59d658d697");
+/// ```
+#[must_use]
+pub fn safe_encode(text: &str) -> String {
+    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    text.bytes().filter_map(|b| ALPHABET.get(usize::from(b) % ALPHABET.len())).map(|b| char::from(*b)).collect()
+}
+
 /// Id of a node: the workflow's name for the root, else the name and the decimal FNV-1a hash of the node's name, as upstream does.
 ///
 /// ```

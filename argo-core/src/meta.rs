@@ -124,6 +124,14 @@ impl Time {
     }
 }
 
+impl Time {
+    /// Whether it is Go's zero time, the first second of the year 1, which stands for no time.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.0.as_second() == -62_135_596_800 && self.0.subsec_nanosecond() == 0
+    }
+}
+
 impl std::fmt::Display for Time {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -158,6 +166,15 @@ pub struct TimeError {
 /// # Errors
 /// When the text is none.
 pub fn parse_time(text: &str) -> Result<Time, TimeError> {
+    // The parser below reads more forms than RFC 3339 has, such as a blank for the T.
+    let bytes = text.as_bytes();
+    let shape = b"0000-00-00T00:00:00";
+    let fits = |(byte, wanted): (&u8, &u8)| if *wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
+    let zone = text.get(shape.len()..).unwrap_or_default().trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let zoned = zone == "Z" || (zone.len() == 6 && zone.starts_with(['+', '-']) && zone.as_bytes().get(3) == Some(&b':'));
+    if bytes.len() < shape.len() || !bytes.iter().zip(shape).all(fits) || !zoned {
+        return Err(TimeError { text: text.to_owned(), message: "the form is not that".to_owned() });
+    }
     text.parse().map(Time).map_err(|e: jiff::Error| TimeError { text: text.to_owned(), message: e.to_string() })
 }
 
@@ -177,5 +194,84 @@ impl std::fmt::Display for IntOrString {
             Self::Int(n) => write!(f, "{n}"),
             Self::String(s) => f.write_str(s),
         }
+    }
+}
+
+/// Why a number or percentage cannot be scaled; messages are Kubernetes' own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PercentError {
+    /// A text without `%`.
+    #[error("invalid value for IntOrString: invalid type: string is not a percentage")]
+    NoPercentage,
+    /// Not a whole number before the `%`.
+    #[error("invalid value for IntOrString: invalid value {text:?}: strconv.Atoi: parsing {digits:?}: invalid syntax")]
+    NoNumber {
+        /// The text.
+        text: String,
+        /// What stands before the `%`.
+        digits: String,
+    },
+}
+
+impl IntOrString {
+    /// The number itself, or the percentage of `total` that it is, rounded up or down.
+    ///
+    /// ```
+    /// use argo_core::meta::IntOrString;
+    ///
+    /// assert_eq!(IntOrString::String("25%".to_owned()).scaled(10, true), Ok(3));
+    /// ```
+    ///
+    /// # Errors
+    /// When it is a text that is no percentage.
+    pub fn scaled(&self, total: i64, round_up: bool) -> Result<i64, PercentError> {
+        let text = match self {
+            Self::Int(number) => return Ok(*number),
+            Self::String(text) => text,
+        };
+        let digits = text.strip_suffix('%').ok_or(PercentError::NoPercentage)?;
+        let percent: i64 = digits.parse().map_err(|_| PercentError::NoNumber { text: text.clone(), digits: digits.to_owned() })?;
+        // As Go does, in floating point.
+        #[allow(clippy::cast_precision_loss)]
+        let exact = percent as f64 * total as f64 / 100.0;
+        #[allow(clippy::cast_possible_truncation)]
+        let rounded = if round_up { exact.ceil() } else { exact.floor() } as i64;
+        Ok(rounded)
+    }
+}
+
+/// A point in time with microseconds, as leases and events have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MicroTime(pub jiff::Timestamp);
+
+impl std::fmt::Display for MicroTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%S.%6fZ"))
+    }
+}
+
+impl std::str::FromStr for MicroTime {
+    type Err = TimeError;
+
+    /// Six digits of a second must be written, as Kubernetes demands.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits =
+            text.get(19..).unwrap_or_default().strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+        if digits != 6 {
+            return Err(TimeError { text: text.to_owned(), message: "a second with six decimals is wanted".to_owned() });
+        }
+        parse_time(text).map(|time| Self(time.0))
+    }
+}
+
+impl Serialize for MicroTime {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MicroTime {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(de::Error::custom)
     }
 }

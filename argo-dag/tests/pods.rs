@@ -93,6 +93,18 @@ fn key_formats_know_the_workflow() {
 }
 
 #[test]
+fn configured_mounts_bring_their_volume() {
+    let options =
+        PodOptions { executor: Some(json!({"volumeMounts": [{"name": "store", "mountPath": "/store"}]})), ..PodOptions::default() };
+    let spec = "{volumes: [{name: store, hostPath: {path: /store}}, {name: other, emptyDir: {}}]}";
+    let pod = build_with(spec, "{name: a, container: {image: i, command: [c]}}", &options, &[]).unwrap();
+    assert_eq!(pod["spec"]["volumes"][2], json!({"name": "store", "hostPath": {"path": "/store"}}));
+    assert_eq!(pod["spec"]["volumes"].as_array().unwrap().len(), 3);
+    assert_eq!(mounts(container(&pod, "wait")), ["/store", "/tmp", "/var/run/argo"]);
+    assert_eq!(mounts(container(&pod, "main")), ["/var/run/argo"]);
+}
+
+#[test]
 fn attempts_avoid_hosts() {
     let affinity = "{affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [
       {matchExpressions: [{key: a, operator: Exists}]}, {matchExpressions: [{key: b, operator: Exists}]}]}}}}";

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::artifact::chain;
+use crate::artifact::{CollectError, chain, collect};
 use crate::settings::template;
 use crate::{Paths, Settings, SettingsError, data, emissary, init, resource, wait};
 
@@ -52,6 +52,12 @@ enum Command {
         /// Data template, as JSON.
         template: String,
     },
+    /// Work on stored artifacts.
+    Artifact {
+        /// What to do.
+        #[command(subcommand)]
+        action: ArtifactAction,
+    },
     /// Send a signal to a process.
     Kill {
         /// Number of the signal.
@@ -59,6 +65,12 @@ enum Command {
         /// Process.
         pid: i32,
     },
+}
+
+#[derive(Subcommand)]
+enum ArtifactAction {
+    /// Delete the artifacts that the tasks of this pod name.
+    Delete,
 }
 
 /// Why a subcommand failed.
@@ -76,6 +88,8 @@ enum Failure {
     Resource(#[from] resource::ResourceError),
     #[error(transparent)]
     Data(#[from] data::DataError),
+    #[error(transparent)]
+    Collect(#[from] CollectError),
     #[error("signal {signal} to process {pid}")]
     Kill { signal: i32, pid: i32, source: nix::Error },
 }
@@ -141,14 +155,21 @@ fn run(command: Command, paths: &Paths) -> Result<(), Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let lookup = |name: &str| std::env::var(name).ok();
     let settings = Settings::from_env()?;
+    if let Command::Artifact { action: ArtifactAction::Delete } = command {
+        let pod = lookup("ARGO_ARTIFACT_POD_NAME").filter(|pod| !pod.is_empty()).ok_or(CollectError::NoPod)?;
+        return runtime.block_on(async {
+            let client = wait::client().await?;
+            Ok(collect(&client, &pod, &settings, paths).await?)
+        });
+    }
     let (template, text) = template(&lookup, paths)?;
     runtime.block_on(async {
         match command {
             Command::Init => init::run(&template, &text, &settings, paths).await.map_err(Failure::from),
-            Command::Wait => wait::run(template, settings, paths.clone()).await.map_err(Failure::from),
-            Command::Resource { action } => resource::run(&action, template, settings, paths).await.map_err(Failure::from),
-            Command::Data { template: data } => data::run(&data, template, settings, paths).await.map_err(Failure::from),
-            Command::Emissary { .. } | Command::Kill { .. } => Ok(()),
+            Command::Wait => wait::run(template, settings.reporting()?, paths.clone()).await.map_err(Failure::from),
+            Command::Resource { action } => resource::run(&action, template, settings.reporting()?, paths).await.map_err(Failure::from),
+            Command::Data { template: data } => data::run(&data, template, settings.reporting()?, paths).await.map_err(Failure::from),
+            Command::Emissary { .. } | Command::Artifact { .. } | Command::Kill { .. } => Ok(()),
         }
     })
 }

@@ -9,6 +9,7 @@
 //! | `wait` | `wait` | waits for the main containers, stops sidecars, saves artifacts and reports a `WorkflowTaskResult` |
 //! | `resource ACTION` | `main` of resource templates | works on one Kubernetes object and waits for its condition |
 //! | `data JSON` | `main` of data templates | lists artifacts and transforms the list |
+//! | `artifact delete` | `main` of artifact collection pods | deletes artifacts and says which |
 //! | `kill SIGNAL PID` | any | sends a signal |
 //!
 //! The subcommands, files and environment variables are upstream's, so that pods of either controller run with either executor.

@@ -2,9 +2,15 @@
 
 use std::path::{Component, Path, PathBuf};
 
+/// Names the folder that stands for `/`.
+pub(crate) const LOCAL_ROOT: &str = "ARGO_LOCAL_ROOT";
+/// The script's place as pod specs name it.
+pub(crate) const SCRIPT: &str = "/argo/staging/script";
+
 /// Folders and files that the containers of a pod share, or that are mounted into one of them.
 ///
-/// Each has upstream's place, and an environment variable that moves it: for pods that run as plain processes without a file system of their own, and for tests.
+/// Each has upstream's place, and an environment variable that moves it. `ARGO_LOCAL_ROOT` moves all that have no variable of their own: it is the folder that stands
+/// for `/` where pods run as plain processes without a file system of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {
     /// Shared by all containers: executor, template, exit codes, signals, outputs. `ARGO_VAR_RUN`, else `/var/run/argo`.
@@ -37,7 +43,12 @@ impl Paths {
     /// Paths with what `lookup` says about environment variables.
     #[must_use]
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
-        let place = |name: &str, default: &str| PathBuf::from(lookup(name).filter(|v| !v.is_empty()).unwrap_or_else(|| default.to_owned()));
+        let root = lookup(LOCAL_ROOT).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let place = |name: &str, default: &str| match (lookup(name).filter(|v| !v.is_empty()), &root) {
+            (Some(own), _) => PathBuf::from(own),
+            (None, Some(root)) => below(root, default),
+            (None, None) => PathBuf::from(default),
+        };
         Self {
             var_run_argo: place("ARGO_VAR_RUN", "/var/run/argo"),
             staging: place("ARGO_STAGING", "/argo/staging"),
@@ -154,6 +165,17 @@ mod tests {
     fn nothing_leads_out_of_a_root() {
         assert_eq!(below(Path::new("/r"), "/a/../../b/./c"), Path::new("/r/b/c"));
         assert_eq!(below(Path::new("/r"), "/"), Path::new("/r"));
+    }
+
+    #[test]
+    fn one_folder_may_stand_for_all() {
+        let paths = Paths::from_lookup(&|name| match name {
+            LOCAL_ROOT => Some("/pod/root".to_owned()),
+            "ARGO_TMP" => Some("/own".to_owned()),
+            _ => None,
+        });
+        assert_eq!(paths.script(), Path::new("/pod/root/argo/staging/script"));
+        assert_eq!(paths.temporary, Path::new("/own"));
     }
 
     #[test]

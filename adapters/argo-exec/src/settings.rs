@@ -1,12 +1,13 @@
 //! What a pod says to its executor through the environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use argo_core::workflows::Template;
 use jiff::Timestamp;
 
 use crate::Paths;
+use crate::paths::{LOCAL_ROOT, below};
 
 /// The environment of one executor process, read once.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,11 +106,26 @@ impl Settings {
             workflow_uid: text("ARGO_WORKFLOW_UID"),
             include_script_output: text("ARGO_INCLUDE_SCRIPT_OUTPUT") == "true",
             deadline,
-            progress_file: lookup("ARGO_PROGRESS_FILE").filter(|v| !v.is_empty()).map(PathBuf::from),
+            progress_file: lookup("ARGO_PROGRESS_FILE").filter(|v| !v.is_empty()).map(|file| match lookup(LOCAL_ROOT) {
+                Some(root) if !root.is_empty() => below(Path::new(&root), &file),
+                _ => PathBuf::from(file),
+            }),
             progress_file_tick: duration(lookup, "ARGO_PROGRESS_FILE_TICK_DURATION", Duration::from_secs(3))?,
             progress_patch_tick: duration(lookup, "ARGO_PROGRESS_PATCH_TICK_DURATION", Duration::from_secs(60))?,
             local_artifacts: lookup("ARGO_LOCAL_ARTIFACTS").filter(|v| !v.is_empty()).map(PathBuf::from),
         })
+    }
+
+    /// Makes sure that there is a node to report for.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn reporting(self) -> Result<Self, SettingsError> {
+        match (self.node_id.is_empty(), self.workflow.is_empty()) {
+            (true, _) => Err(SettingsError::Missing("ARGO_NODE_ID")),
+            (_, true) => Err(SettingsError::Missing("ARGO_WORKFLOW_NAME")),
+            _ => Ok(self),
+        }
     }
 
     /// Settings of this process.

@@ -271,6 +271,28 @@ async fn a_container_that_left_no_exit_code_has_ended_if_the_api_says_so() {
 }
 
 #[tokio::test]
+async fn one_folder_stands_for_the_file_system() {
+    let mut pod = Pod::new(json!({"script": {"source": "echo 1/2 > $ARGO_PROGRESS_FILE; echo hi", "command": ["sh"]}}));
+    let keep = ["ARGO_VAR_RUN", "ARGO_STAGING", "ARGO_INPUTS", "ARGO_MAIN_ROOT", "ARGO_TMP"];
+    pod.env.retain(|(name, _)| !keep.contains(&name.as_str()));
+    let root = pod.file("root").to_str().unwrap().to_owned();
+    pod.env.extend([
+        ("ARGO_LOCAL_ROOT".to_owned(), root),
+        ("ARGO_PROGRESS_FILE".to_owned(), "/var/run/argo/progress".to_owned()),
+        ("ARGO_LOCAL_EXECUTOR".to_owned(), env!("CARGO_BIN_EXE_argoexec").to_owned()),
+    ]);
+    assert!(pod.init().success());
+    let executor = pod.file("root/var/run/argo/argoexec");
+    assert!(executor.is_symlink());
+    let mut main = Command::new(executor);
+    let main = main.args(["emissary", "--", "sh", "/argo/staging/script"]).envs(pod.env.iter().cloned()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&main.stdout), "hi\n", "{}", String::from_utf8_lossy(&main.stderr));
+    pod.wait().await.unwrap();
+    let result = pod.result().await;
+    assert_eq!((&result["outputs"]["result"], &result["progress"]), (&json!("hi"), &json!("1/2")));
+}
+
+#[tokio::test]
 async fn container_sets_run_in_order_and_try_again() {
     let pod = Pod::new(json!({"containerSet": {
         "containers": [{"name": "a"}, {"name": "main", "dependencies": ["a"]}, {"name": "after-b", "dependencies": ["b"]}, {"name": "b"}],

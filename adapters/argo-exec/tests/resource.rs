@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use argo_core::workflows::Outputs;
+use argo_exec::artifact::collect;
 use argo_exec::resource::{ResourceError, supervise};
 use argo_exec::wait::Reporter;
 use argo_exec::{Paths, Settings};
@@ -227,4 +228,30 @@ async fn a_result_that_is_refused_is_said_at_once() {
     assert_eq!(start.elapsed(), Duration::ZERO);
     reporter.complete(&Outputs::default(), None).await.unwrap();
     assert_eq!(reported(&client).await, json!({}));
+}
+
+#[tokio::test]
+async fn artifacts_are_collected() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap().to_owned();
+    let settings = Settings::from_lookup(&|name| (name == "ARGO_LOCAL_ARTIFACTS").then(|| root.clone())).unwrap();
+    let kept = folder.path().join("s3/b/wf/a.tgz");
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "a").unwrap();
+    let client = client(vec![]);
+    let task = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowArtifactGCTask",
+        "metadata": {"name": "t", "labels": {"workflows.argoproj.io/artifact-gc-pod": "p"}},
+        "spec": {"artifactsByNode": {"n1": {
+            "archiveLocation": {"s3": {"bucket": "b", "endpoint": "e", "key": "x"}},
+            "artifacts": {"a": {"name": "a", "s3": {"key": "wf/a.tgz"}}, "bad": {"name": "bad", "s3": {"key": "../x"}}, "gone": {"name": "gone", "s3": {"key": "no"}}},
+        }}},
+    });
+    api(&client, "WorkflowArtifactGCTask").create(&PostParams::default(), &serde_json::from_value(task).unwrap()).await.unwrap();
+    collect(&client, "p", &settings, &Paths::default()).await.unwrap();
+    assert!(!kept.exists());
+    let task = api(&client, "WorkflowArtifactGCTask").get("t").await.unwrap();
+    let results = &task.data["status"]["artifactResultsByNode"]["n1"]["artifactResults"];
+    assert_eq!((&results["a"]["success"], &results["gone"]["success"]), (&json!(true), &json!(true)));
+    assert!(results["bad"]["error"].as_str().unwrap().contains("must not hold"), "{results}");
 }

@@ -8,12 +8,12 @@
 //! The controllers take any [`kube::Client`]: of a cluster, or of the embedded control plane.
 //!
 //! ```no_run
-//! # async fn example(client: kube::Client, engine: std::sync::Arc<dyn argo_kube::workflow::Runs>) -> Result<(), argo_kube::crd::InstallError> {
+//! # async fn example(client: kube::Client) -> Result<(), argo_kube::crd::InstallError> {
 //! use argo_kube::{ControllerConfig, WorkflowController, crd};
 //!
 //! crd::install(client.clone()).await?;
 //! let shutdown = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-//! WorkflowController::new(client, engine, ControllerConfig::default()).run(shutdown).await;
+//! WorkflowController::new(client, ControllerConfig::default()).run(shutdown).await;
 //! # Ok(())
 //! # }
 //! ```

@@ -133,6 +133,17 @@ pub fn apply(document: &mut Value, patch: &[Operation]) -> Result<(), JsonPatchE
     Ok(())
 }
 
+/// Whether two documents are the same to the Go library: null is as good as an empty map, and as an empty list where it comes second.
+#[must_use]
+pub fn equal(a: &Value, b: &Value) -> bool {
+    let empty = |value: &Value| value.as_object().is_some_and(Map::is_empty);
+    match (a, b) {
+        (Value::Null, other) => other.is_null() || empty(other),
+        (other, Value::Null) => empty(other) || other.as_array().is_some_and(Vec::is_empty),
+        _ => a == b,
+    }
+}
+
 impl Operation {
     fn apply(&self, document: &mut Value) -> Result<(), JsonPatchError> {
         match self.op.as_str() {

@@ -33,7 +33,11 @@ impl Walk {
             (Shape::String, Value::Number(number)) if self.texts => *value = Value::String(number_text(number)),
             (Shape::String, Value::Bool(truth)) if self.texts => *value = Value::String(truth.to_string()),
             (Shape::Integer | Shape::IntOrString, Value::Number(number)) if number.is_i64() => {}
-            (Shape::Quantity, Value::String(_) | Value::Number(_)) => {}
+            (Shape::Quantity, Value::String(_) | Value::Number(_)) => {
+                if let Err(error) = crate::quantity::Quantity::from_value(value) {
+                    self.report(Problem::Malformed { path: self.path.clone(), message: error.to_string() });
+                }
+            }
             (Shape::Time, Value::String(text)) => {
                 if let Err(error) = crate::meta::parse_time(text) {
                     self.report(Problem::Malformed { path: self.path.clone(), message: error.to_string() });

@@ -38,6 +38,8 @@ impl<'de> Deserialize<'de> for AnyString {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         Ok(Self(match Value::deserialize(d)? {
             Value::String(s) => s,
+            // Without exponent, as upstream has it.
+            Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(|| number.to_string(), crate::go::float_f),
             other => other.to_string(),
         }))
     }

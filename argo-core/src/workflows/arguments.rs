@@ -1,85 +1,85 @@
 use super::*;
 
 api_struct! {
-    /// Arguments.
+    /// Values handed to a template or a workflow.
     pub struct Arguments {
-        /// `artifacts`.
+        /// Files and folders, each with a name.
         pub artifacts: Vec<Artifact> => "@name",
-        /// `parameters`.
+        /// Texts, each with a name.
         pub parameters: Vec<Parameter> => "@name",
     }
 }
 
 api_struct! {
-    /// Inputs.
+    /// What a template takes.
     pub struct Inputs {
-        /// `artifacts`.
+        /// Files and folders, each with a name.
         pub artifacts: Vec<Artifact> => "@name",
-        /// `parameters`.
+        /// Texts, each with a name.
         pub parameters: Vec<Parameter> => "@name",
     }
 }
 
 api_struct! {
-    /// Outputs.
+    /// What a template, node or workflow gives.
     pub struct Outputs {
-        /// `artifacts`.
+        /// Files and folders, each with a name.
         pub artifacts: Vec<Artifact> => "@name",
-        /// `exitCode`.
+        /// Exit code of the main container.
         pub exit_code: Option<String>,
-        /// `parameters`.
+        /// Texts, each with a name.
         pub parameters: Vec<Parameter> => "@name",
-        /// `result`.
+        /// What the main container printed, or the script's or request's result.
         pub result: Option<String>,
     }
 }
 
 api_struct! {
-    /// Parameter.
+    /// A named text that is passed between templates.
     pub struct Parameter {
-        /// `default`.
+        /// The value if none is given.
         pub default: Option<AnyString>,
-        /// `description`.
+        /// What it is for.
         pub description: Option<AnyString>,
-        /// `enum`.
+        /// The values that are allowed.
         pub enum_: Vec<AnyString>,
-        /// `globalName`.
+        /// Name under which the whole workflow sees it, in `workflow.outputs`.
         pub global_name: String,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `value`.
+        /// The value.
         pub value: Option<AnyString>,
-        /// `valueFrom`.
+        /// Where the value comes from.
         pub value_from: Option<ValueFrom>,
     }
 }
 
 api_struct! {
-    /// ValueFrom.
+    /// Where a parameter's value comes from.
     pub struct ValueFrom {
-        /// `configMapKeyRef`.
+        /// A key of a ConfigMap.
         pub config_map_key_ref: Option<KeySelector>,
-        /// `default`.
+        /// The value if the source has none.
         pub default: Option<AnyString>,
-        /// `event`.
+        /// Expression that gives the value from the event that started the workflow.
         pub event: String,
-        /// `expression`.
+        /// Expression that gives the value.
         pub expression: String,
-        /// `jqFilter`.
+        /// jq program over the object that gives the value.
         pub jq_filter: String,
-        /// `jsonPath`.
+        /// kubectl JSONPath over the object that gives the value.
         pub json_path: String,
-        /// `parameter`.
+        /// A reference to another parameter, as a tag: `{{steps.a.outputs.result}}`.
         pub parameter: String,
-        /// `path`.
+        /// Path in the container.
         pub path: String,
-        /// `supplied`.
+        /// Supplied while the workflow runs.
         pub supplied: Option<SuppliedValueFrom>,
     }
 }
 
 api_struct! {
-    /// SuppliedValueFrom.
+    /// The value is supplied while the workflow runs, by whoever resumes the suspended node.
     pub struct SuppliedValueFrom {
     }
 }

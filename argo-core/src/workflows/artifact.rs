@@ -1,597 +1,597 @@
 use super::*;
 
 api_struct! {
-    /// Artifact.
+    /// A named file or folder that is passed between templates, and where it is kept.
     pub struct Artifact {
-        /// `archive`.
+        /// How it is packed before it is stored; a tar archive when not given.
         pub archive: Option<ArchiveStrategy>,
-        /// `archiveLogs`.
+        /// Whether logs are stored as an artifact.
         pub archive_logs: Option<bool>,
-        /// `artifactGC`.
+        /// When and how it is deleted.
         pub artifact_gc as "artifactGC": Option<ArtifactGc>,
-        /// `artifactory`.
+        /// In JFrog Artifactory.
         pub artifactory: Option<ArtifactoryArtifact>,
-        /// `azure`.
+        /// In Azure Blob Storage.
         pub azure: Option<AzureArtifact>,
-        /// `deleted`.
+        /// Whether it was deleted.
         pub deleted: bool,
-        /// `from`.
+        /// A reference to another artifact, as a tag: `{{steps.a.outputs.artifacts.b}}`.
         pub from: String,
-        /// `fromExpression`.
+        /// Expression that gives another artifact.
         pub from_expression: String,
-        /// `gcs`.
+        /// In Google Cloud Storage.
         pub gcs: Option<GcsArtifact>,
-        /// `git`.
+        /// In a Git repository.
         pub git: Option<GitArtifact>,
-        /// `globalName`.
+        /// Name under which the whole workflow sees it, in `workflow.outputs`.
         pub global_name: String,
-        /// `hdfs`.
+        /// In HDFS.
         pub hdfs: Option<HdfsArtifact>,
-        /// `http`.
+        /// Over HTTP.
         pub http: Option<HttpArtifact>,
-        /// `mode`.
+        /// File mode, as a decimal number: 420 is 0644.
         pub mode: Option<i64>,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `optional`.
+        /// Whether it may be missing.
         pub optional: bool,
-        /// `oss`.
+        /// In Alibaba Cloud OSS.
         pub oss: Option<OssArtifact>,
-        /// `path`.
+        /// Path in the container.
         pub path: String,
-        /// `plugin`.
+        /// In a store that a plugin speaks to.
         pub plugin: Option<PluginArtifact>,
-        /// `raw`.
+        /// Written in the manifest.
         pub raw: Option<RawArtifact>,
-        /// `recurseMode`.
+        /// Whether the mode is applied to everything in the folder.
         pub recurse_mode: bool,
-        /// `s3`.
+        /// In an S3-compatible store.
         pub s3: Option<S3Artifact>,
-        /// `subPath`.
+        /// Path below the source that is meant.
         pub sub_path: String,
     }
 }
 
 api_struct! {
-    /// ArtifactLocation.
+    /// Where artifacts are kept, and whether logs are kept with them.
     pub struct ArtifactLocation {
-        /// `archiveLogs`.
+        /// Whether logs are stored as an artifact.
         pub archive_logs: Option<bool>,
-        /// `artifactory`.
+        /// In JFrog Artifactory.
         pub artifactory: Option<ArtifactoryArtifact>,
-        /// `azure`.
+        /// In Azure Blob Storage.
         pub azure: Option<AzureArtifact>,
-        /// `gcs`.
+        /// In Google Cloud Storage.
         pub gcs: Option<GcsArtifact>,
-        /// `git`.
+        /// In a Git repository.
         pub git: Option<GitArtifact>,
-        /// `hdfs`.
+        /// In HDFS.
         pub hdfs: Option<HdfsArtifact>,
-        /// `http`.
+        /// Over HTTP.
         pub http: Option<HttpArtifact>,
-        /// `oss`.
+        /// In Alibaba Cloud OSS.
         pub oss: Option<OssArtifact>,
-        /// `plugin`.
+        /// In a store that a plugin speaks to.
         pub plugin: Option<PluginArtifact>,
-        /// `raw`.
+        /// Written in the manifest.
         pub raw: Option<RawArtifact>,
-        /// `s3`.
+        /// In an S3-compatible store.
         pub s3: Option<S3Artifact>,
     }
 }
 
 api_struct! {
-    /// ArtifactGC.
+    /// When and how an artifact is deleted.
     pub struct ArtifactGc {
-        /// `podMetadata`.
+        /// Labels and annotations of pods.
         pub pod_metadata: Option<Metadata>,
-        /// `serviceAccountName`.
+        /// Service account of pods.
         pub service_account_name: String,
-        /// `strategy`.
+        /// When: `OnWorkflowCompletion`, `OnWorkflowDeletion` or `Never`.
         pub strategy: String,
     }
 }
 
 api_struct! {
-    /// WorkflowLevelArtifactGC.
+    /// When and how the artifacts of a workflow are deleted.
     pub struct WorkflowLevelArtifactGc {
-        /// `forceFinalizerRemoval`.
+        /// Whether the workflow can be deleted though artifacts could not.
         pub force_finalizer_removal: bool,
-        /// `podMetadata`.
+        /// Labels and annotations of pods.
         pub pod_metadata: Option<Metadata>,
-        /// `podSpecPatch`.
+        /// Strategic merge patch of the pod's spec, as YAML or JSON.
         pub pod_spec_patch: String,
-        /// `serviceAccountName`.
+        /// Service account of pods.
         pub service_account_name: String,
-        /// `strategy`.
+        /// When: `OnWorkflowCompletion`, `OnWorkflowDeletion` or `Never`.
         pub strategy: String,
     }
 }
 
 api_struct! {
-    /// ArchiveStrategy.
+    /// How a file or folder is packed before it is stored; exactly one field is set.
     pub struct ArchiveStrategy {
-        /// `none`.
+        /// Not packed.
         pub none: Option<NoneStrategy>,
-        /// `tar`.
+        /// Packed as a tar archive.
         pub tar: Option<TarStrategy>,
-        /// `zip`.
+        /// Packed as a zip archive.
         pub zip: Option<ZipStrategy>,
     }
 }
 
 api_struct! {
-    /// NoneStrategy.
+    /// Stored as it is; a folder is stored file by file.
     pub struct NoneStrategy {
     }
 }
 
 api_struct! {
-    /// TarStrategy.
+    /// Packed as a tar archive, compressed with gzip.
     pub struct TarStrategy {
-        /// `compressionLevel`.
+        /// Level of gzip, 0 to 9; the default level when not given.
         pub compression_level: Option<i64>,
     }
 }
 
 api_struct! {
-    /// ZipStrategy.
+    /// Packed as a zip archive.
     pub struct ZipStrategy {
     }
 }
 
 api_struct! {
-    /// ArtifactRepository.
+    /// The store in which artifacts without a location of their own are kept; exactly one store is set.
     pub struct ArtifactRepository {
-        /// `archiveLogs`.
+        /// Whether logs are stored as an artifact.
         pub archive_logs: Option<bool>,
-        /// `artifactory`.
+        /// In JFrog Artifactory.
         pub artifactory: Option<ArtifactoryArtifactRepository>,
-        /// `azure`.
+        /// In Azure Blob Storage.
         pub azure: Option<AzureArtifactRepository>,
-        /// `gcs`.
+        /// In Google Cloud Storage.
         pub gcs: Option<GcsArtifactRepository>,
-        /// `hdfs`.
+        /// In HDFS.
         pub hdfs: Option<HdfsArtifactRepository>,
-        /// `oss`.
+        /// In Alibaba Cloud OSS.
         pub oss: Option<OssArtifactRepository>,
-        /// `plugin`.
+        /// In a store that a plugin speaks to.
         pub plugin: Option<PluginArtifactRepository>,
-        /// `s3`.
+        /// In an S3-compatible store.
         pub s3: Option<S3ArtifactRepository>,
     }
 }
 
 api_struct! {
-    /// S3Artifact.
+    /// A file or folder in an S3-compatible store.
     pub struct S3Artifact {
-        /// `accessKeySecret`.
+        /// Secret key with the access key.
         pub access_key_secret: Option<KeySelector>,
-        /// `addressingStyle`.
+        /// Whether the bucket is in the host name or in the path: empty for what the endpoint wants, `path` or `virtual-hosted`.
         pub addressing_style: String,
-        /// `bucket`.
+        /// The bucket.
         pub bucket: String,
-        /// `caSecret`.
+        /// Secret key with the certificates that are trusted.
         pub ca_secret: Option<KeySelector>,
-        /// `createBucketIfNotPresent`.
+        /// Whether the bucket is made if it does not exist.
         pub create_bucket_if_not_present: Option<CreateS3BucketOptions>,
-        /// `encryptionOptions`.
+        /// How objects are encrypted on the server.
         pub encryption_options: Option<S3EncryptionOptions>,
-        /// `endpoint`.
+        /// Host and port of the service, or its URL.
         pub endpoint: String,
-        /// `insecure`.
+        /// Whether TLS is not used.
         pub insecure: Option<bool>,
-        /// `key`.
+        /// Path of the file or folder in the bucket.
         pub key: String,
-        /// `region`.
+        /// Region of the bucket.
         pub region: String,
-        /// `roleARN`.
+        /// Role that is assumed.
         pub role_arn as "roleARN": String,
-        /// `secretKeySecret`.
+        /// Secret key with the secret key.
         pub secret_key_secret: Option<KeySelector>,
-        /// `sessionTokenSecret`.
+        /// Secret key with the session token, for temporary credentials.
         pub session_token_secret: Option<KeySelector>,
-        /// `useSDKCreds`.
+        /// Whether credentials are found in the environment, as the provider's library does.
         pub use_sdk_creds as "useSDKCreds": bool,
     }
 }
 
 api_struct! {
-    /// S3ArtifactRepository.
+    /// An S3-compatible store as the default place of artifacts.
     pub struct S3ArtifactRepository {
-        /// `accessKeySecret`.
+        /// Secret key with the access key.
         pub access_key_secret: Option<KeySelector>,
-        /// `addressingStyle`.
+        /// Whether the bucket is in the host name or in the path: empty for what the endpoint wants, `path` or `virtual-hosted`.
         pub addressing_style: String,
-        /// `bucket`.
+        /// The bucket.
         pub bucket: String,
-        /// `caSecret`.
+        /// Secret key with the certificates that are trusted.
         pub ca_secret: Option<KeySelector>,
-        /// `createBucketIfNotPresent`.
+        /// Whether the bucket is made if it does not exist.
         pub create_bucket_if_not_present: Option<CreateS3BucketOptions>,
-        /// `encryptionOptions`.
+        /// How objects are encrypted on the server.
         pub encryption_options: Option<S3EncryptionOptions>,
-        /// `endpoint`.
+        /// Host and port of the service, or its URL.
         pub endpoint: String,
-        /// `insecure`.
+        /// Whether TLS is not used.
         pub insecure: Option<bool>,
-        /// `keyFormat`.
+        /// Path of artifacts, with tags such as `{{workflow.name}}`.
         pub key_format: String,
-        /// `keyPrefix`.
+        /// Prefix of the path of artifacts; `keyFormat` is the newer way.
         pub key_prefix: String,
-        /// `region`.
+        /// Region of the bucket.
         pub region: String,
-        /// `roleARN`.
+        /// Role that is assumed.
         pub role_arn as "roleARN": String,
-        /// `secretKeySecret`.
+        /// Secret key with the secret key.
         pub secret_key_secret: Option<KeySelector>,
-        /// `sessionTokenSecret`.
+        /// Secret key with the session token, for temporary credentials.
         pub session_token_secret: Option<KeySelector>,
-        /// `useSDKCreds`.
+        /// Whether credentials are found in the environment, as the provider's library does.
         pub use_sdk_creds as "useSDKCreds": bool,
     }
 }
 
 api_struct! {
-    /// S3EncryptionOptions.
+    /// How objects are encrypted on the server.
     pub struct S3EncryptionOptions {
-        /// `enableEncryption`.
+        /// Whether objects are encrypted.
         pub enable_encryption: bool,
-        /// `kmsEncryptionContext`.
+        /// Encryption context, as JSON.
         pub kms_encryption_context: String,
-        /// `kmsKeyId`.
+        /// Id of the key in the key management service.
         pub kms_key_id: String,
-        /// `serverSideCustomerKeySecret`.
+        /// Secret key with the customer's own key.
         pub server_side_customer_key_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// CreateS3BucketOptions.
+    /// How a bucket that does not exist is made.
     pub struct CreateS3BucketOptions {
-        /// `objectLocking`.
+        /// Whether object locking is switched on.
         pub object_locking: bool,
     }
 }
 
 api_struct! {
-    /// GCSArtifact.
+    /// A file or folder in Google Cloud Storage.
     pub struct GcsArtifact {
-        /// `bucket`.
+        /// The bucket.
         pub bucket: String,
-        /// `key`.
+        /// Path of the file or folder in the bucket.
         pub key: String,
-        /// `serviceAccountKeySecret`.
+        /// Secret key with the service account's key.
         pub service_account_key_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// GCSArtifactRepository.
+    /// Google Cloud Storage as the default place of artifacts.
     pub struct GcsArtifactRepository {
-        /// `bucket`.
+        /// The bucket.
         pub bucket: String,
-        /// `keyFormat`.
+        /// Path of artifacts, with tags such as `{{workflow.name}}`.
         pub key_format: String,
-        /// `serviceAccountKeySecret`.
+        /// Secret key with the service account's key.
         pub service_account_key_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// AzureArtifact.
+    /// A file or folder in Azure Blob Storage.
     pub struct AzureArtifact {
-        /// `accountKeySecret`.
+        /// Secret key with the storage account's key.
         pub account_key_secret: Option<KeySelector>,
-        /// `blob`.
+        /// Name of the blob, or its prefix for a folder.
         pub blob: String,
-        /// `container`.
+        /// The blob container.
         pub container: String,
-        /// `endpoint`.
+        /// Host and port of the service, or its URL.
         pub endpoint: String,
-        /// `useSDKCreds`.
+        /// Whether credentials are found in the environment, as the provider's library does.
         pub use_sdk_creds as "useSDKCreds": bool,
     }
 }
 
 api_struct! {
-    /// AzureArtifactRepository.
+    /// Azure Blob Storage as the default place of artifacts.
     pub struct AzureArtifactRepository {
-        /// `accountKeySecret`.
+        /// Secret key with the storage account's key.
         pub account_key_secret: Option<KeySelector>,
-        /// `blobNameFormat`.
+        /// Name of blobs, with tags such as `{{workflow.name}}`.
         pub blob_name_format: String,
-        /// `container`.
+        /// The blob container.
         pub container: String,
-        /// `endpoint`.
+        /// Host and port of the service, or its URL.
         pub endpoint: String,
-        /// `useSDKCreds`.
+        /// Whether credentials are found in the environment, as the provider's library does.
         pub use_sdk_creds as "useSDKCreds": bool,
     }
 }
 
 api_struct! {
-    /// OSSArtifact.
+    /// A file or folder in Alibaba Cloud OSS.
     pub struct OssArtifact {
-        /// `accessKeySecret`.
+        /// Secret key with the access key.
         pub access_key_secret: Option<KeySelector>,
-        /// `bucket`.
+        /// The bucket.
         pub bucket: String,
-        /// `createBucketIfNotPresent`.
+        /// Whether the bucket is made if it does not exist.
         pub create_bucket_if_not_present: bool,
-        /// `endpoint`.
+        /// Host and port of the service, or its URL.
         pub endpoint: String,
-        /// `key`.
+        /// Path of the file or folder in the bucket.
         pub key: String,
-        /// `lifecycleRule`.
+        /// When objects are moved to cheaper storage and deleted.
         pub lifecycle_rule: Option<OssLifecycleRule>,
-        /// `secretKeySecret`.
+        /// Secret key with the secret key.
         pub secret_key_secret: Option<KeySelector>,
-        /// `securityToken`.
+        /// Security token, for temporary credentials.
         pub security_token: String,
-        /// `useSDKCreds`.
+        /// Whether credentials are found in the environment, as the provider's library does.
         pub use_sdk_creds as "useSDKCreds": bool,
     }
 }
 
 api_struct! {
-    /// OSSArtifactRepository.
+    /// Alibaba Cloud OSS as the default place of artifacts.
     pub struct OssArtifactRepository {
-        /// `accessKeySecret`.
+        /// Secret key with the access key.
         pub access_key_secret: Option<KeySelector>,
-        /// `bucket`.
+        /// The bucket.
         pub bucket: String,
-        /// `createBucketIfNotPresent`.
+        /// Whether the bucket is made if it does not exist.
         pub create_bucket_if_not_present: bool,
-        /// `endpoint`.
+        /// Host and port of the service, or its URL.
         pub endpoint: String,
-        /// `keyFormat`.
+        /// Path of artifacts, with tags such as `{{workflow.name}}`.
         pub key_format: String,
-        /// `lifecycleRule`.
+        /// When objects are moved to cheaper storage and deleted.
         pub lifecycle_rule: Option<OssLifecycleRule>,
-        /// `secretKeySecret`.
+        /// Secret key with the secret key.
         pub secret_key_secret: Option<KeySelector>,
-        /// `securityToken`.
+        /// Security token, for temporary credentials.
         pub security_token: String,
-        /// `useSDKCreds`.
+        /// Whether credentials are found in the environment, as the provider's library does.
         pub use_sdk_creds as "useSDKCreds": bool,
     }
 }
 
 api_struct! {
-    /// OSSLifecycleRule.
+    /// When objects in OSS are moved to cheaper storage and deleted.
     pub struct OssLifecycleRule {
-        /// `markDeletionAfterDays`.
+        /// Days after which objects are deleted.
         pub mark_deletion_after_days: Option<i64>,
-        /// `markInfrequentAccessAfterDays`.
+        /// Days after which objects are moved to infrequent-access storage.
         pub mark_infrequent_access_after_days: Option<i64>,
     }
 }
 
 api_struct! {
-    /// HDFSArtifact.
+    /// A file or folder in HDFS.
     pub struct HdfsArtifact {
-        /// `addresses`.
+        /// Addresses of the name nodes.
         pub addresses: Vec<String>,
-        /// `dataTransferProtection`.
+        /// How the transfer is protected: `authentication`, `integrity` or `privacy`.
         pub data_transfer_protection: String,
-        /// `force`.
+        /// Whether what is there is overwritten.
         pub force: bool,
-        /// `hdfsUser`.
+        /// The user, where Kerberos is not used.
         pub hdfs_user: String,
-        /// `krbCCacheSecret`.
+        /// Secret key with the Kerberos ticket cache.
         pub krb_ccache_secret as "krbCCacheSecret": Option<KeySelector>,
-        /// `krbConfigConfigMap`.
+        /// ConfigMap key with the Kerberos configuration.
         pub krb_config_config_map: Option<KeySelector>,
-        /// `krbKeytabSecret`.
+        /// Secret key with the Kerberos keytab.
         pub krb_keytab_secret: Option<KeySelector>,
-        /// `krbRealm`.
+        /// Kerberos realm.
         pub krb_realm: String,
-        /// `krbServicePrincipalName`.
+        /// Kerberos principal of the name node.
         pub krb_service_principal_name: String,
-        /// `krbUsername`.
+        /// Kerberos user, with a keytab.
         pub krb_username: String,
-        /// `path`.
+        /// Path in HDFS.
         pub path: String,
     }
 }
 
 api_struct! {
-    /// HDFSArtifactRepository.
+    /// HDFS as the default place of artifacts.
     pub struct HdfsArtifactRepository {
-        /// `addresses`.
+        /// Addresses of the name nodes.
         pub addresses: Vec<String>,
-        /// `dataTransferProtection`.
+        /// How the transfer is protected: `authentication`, `integrity` or `privacy`.
         pub data_transfer_protection: String,
-        /// `force`.
+        /// Whether what is there is overwritten.
         pub force: bool,
-        /// `hdfsUser`.
+        /// The user, where Kerberos is not used.
         pub hdfs_user: String,
-        /// `krbCCacheSecret`.
+        /// Secret key with the Kerberos ticket cache.
         pub krb_ccache_secret as "krbCCacheSecret": Option<KeySelector>,
-        /// `krbConfigConfigMap`.
+        /// ConfigMap key with the Kerberos configuration.
         pub krb_config_config_map: Option<KeySelector>,
-        /// `krbKeytabSecret`.
+        /// Secret key with the Kerberos keytab.
         pub krb_keytab_secret: Option<KeySelector>,
-        /// `krbRealm`.
+        /// Kerberos realm.
         pub krb_realm: String,
-        /// `krbServicePrincipalName`.
+        /// Kerberos principal of the name node.
         pub krb_service_principal_name: String,
-        /// `krbUsername`.
+        /// Kerberos user, with a keytab.
         pub krb_username: String,
-        /// `pathFormat`.
+        /// Path of artifacts, with tags such as `{{workflow.name}}`.
         pub path_format: String,
     }
 }
 
 api_struct! {
-    /// ArtifactoryArtifact.
+    /// A file in JFrog Artifactory.
     pub struct ArtifactoryArtifact {
-        /// `passwordSecret`.
+        /// Secret key with the password.
         pub password_secret: Option<KeySelector>,
-        /// `url`.
+        /// The URL.
         pub url: String,
-        /// `usernameSecret`.
+        /// Secret key with the user name.
         pub username_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// ArtifactoryArtifactRepository.
+    /// JFrog Artifactory as the default place of artifacts.
     pub struct ArtifactoryArtifactRepository {
-        /// `keyFormat`.
+        /// Path of artifacts, with tags such as `{{workflow.name}}`.
         pub key_format: String,
-        /// `passwordSecret`.
+        /// Secret key with the password.
         pub password_secret: Option<KeySelector>,
-        /// `repoURL`.
+        /// URL of the repository.
         pub repo_url as "repoURL": String,
-        /// `usernameSecret`.
+        /// Secret key with the user name.
         pub username_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// GitArtifact.
+    /// A working copy of a Git repository.
     pub struct GitArtifact {
-        /// `branch`.
+        /// The branch that is fetched with `singleBranch`.
         pub branch: String,
-        /// `depth`.
+        /// How many commits of the history are fetched; all when not given.
         pub depth: Option<i64>,
-        /// `disableSubmodules`.
+        /// Whether submodules are left out.
         pub disable_submodules: bool,
-        /// `fetch`.
+        /// Further refspecs that are fetched.
         pub fetch: Vec<String>,
-        /// `insecureIgnoreHostKey`.
+        /// Whether the server's SSH key is not checked.
         pub insecure_ignore_host_key: bool,
-        /// `insecureSkipTLS`.
+        /// Whether the server's certificate is not checked.
         pub insecure_skip_tls as "insecureSkipTLS": bool,
-        /// `passwordSecret`.
+        /// Secret key with the password.
         pub password_secret: Option<KeySelector>,
-        /// `repo`.
+        /// URL of the repository.
         pub repo: String,
-        /// `revision`.
+        /// Commit, tag or branch.
         pub revision: String,
-        /// `singleBranch`.
+        /// Whether only one branch is fetched.
         pub single_branch: bool,
-        /// `sshPrivateKeySecret`.
+        /// Secret key with the private SSH key.
         pub ssh_private_key_secret: Option<KeySelector>,
-        /// `usernameSecret`.
+        /// Secret key with the user name.
         pub username_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// HTTPArtifact.
+    /// A file that is fetched or stored over HTTP.
     pub struct HttpArtifact {
-        /// `auth`.
+        /// How the server is told who asks.
         pub auth: Option<HttpAuth>,
-        /// `headers`.
+        /// HTTP headers.
         pub headers: Vec<Header>,
-        /// `saveStreamViaFile`.
+        /// Whether the content is written to a file before it is sent.
         pub save_stream_via_file: bool,
-        /// `url`.
+        /// The URL.
         pub url: String,
     }
 }
 
 api_struct! {
-    /// HTTPAuth.
+    /// How the server is told who asks; exactly one field is set.
     pub struct HttpAuth {
-        /// `basicAuth`.
+        /// User name and password.
         pub basic_auth: Option<BasicAuth>,
-        /// `clientCert`.
+        /// A client certificate.
         pub client_cert: Option<ClientCertAuth>,
-        /// `oauth2`.
+        /// OAuth 2 client credentials.
         pub oauth2: Option<OAuth2Auth>,
     }
 }
 
 api_struct! {
-    /// BasicAuth.
+    /// User name and password.
     pub struct BasicAuth {
-        /// `passwordSecret`.
+        /// Secret key with the password.
         pub password_secret: Option<KeySelector>,
-        /// `usernameSecret`.
+        /// Secret key with the user name.
         pub username_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// ClientCertAuth.
+    /// A client certificate.
     pub struct ClientCertAuth {
-        /// `clientCertSecret`.
+        /// Secret key with the certificate.
         pub client_cert_secret: Option<KeySelector>,
-        /// `clientKeySecret`.
+        /// Secret key with the certificate's key.
         pub client_key_secret: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// OAuth2Auth.
+    /// OAuth 2 client credentials.
     pub struct OAuth2Auth {
-        /// `clientIDSecret`.
+        /// Secret key with the client's id.
         pub client_id_secret as "clientIDSecret": Option<KeySelector>,
-        /// `clientSecretSecret`.
+        /// Secret key with the client's secret.
         pub client_secret_secret: Option<KeySelector>,
-        /// `endpointParams`.
+        /// Further parameters of the token request.
         pub endpoint_params: Vec<OAuth2EndpointParam>,
-        /// `scopes`.
+        /// Scopes that are asked for.
         pub scopes: Vec<String>,
-        /// `tokenURLSecret`.
+        /// Secret key with the URL of the token endpoint.
         pub token_url_secret as "tokenURLSecret": Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// OAuth2EndpointParam.
+    /// A parameter that is sent to the token endpoint.
     pub struct OAuth2EndpointParam {
-        /// `key`.
+        /// Name of the parameter.
         pub key: String,
-        /// `value`.
+        /// The value.
         pub value: String,
     }
 }
 
 api_struct! {
-    /// Header.
+    /// An HTTP header.
     pub struct Header {
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `value`.
+        /// The value.
         pub value: String,
     }
 }
 
 api_struct! {
-    /// RawArtifact.
+    /// A file whose content is written in the manifest.
     pub struct RawArtifact {
-        /// `data`.
+        /// The content.
         pub data: String,
     }
 }
 
 api_struct! {
-    /// PluginArtifact.
+    /// A file or folder in a store that a plugin speaks to.
     pub struct PluginArtifact {
-        /// `configuration`.
+        /// What the plugin is told, in a form of its own.
         pub configuration: String,
-        /// `connectionTimeoutSeconds`.
+        /// Seconds after which an attempt to reach the plugin is given up.
         pub connection_timeout_seconds: Option<i64>,
-        /// `key`.
+        /// Path of the file or folder in the store.
         pub key: String,
-        /// `name`.
+        /// Name.
         pub name: String,
     }
 }
 
 api_struct! {
-    /// PluginArtifactRepository.
+    /// A store that a plugin speaks to, as the default place of artifacts.
     pub struct PluginArtifactRepository {
-        /// `configuration`.
+        /// What the plugin is told, in a form of its own.
         pub configuration: String,
-        /// `keyFormat`.
+        /// Path of artifacts, with tags such as `{{workflow.name}}`.
         pub key_format: String,
-        /// `name`.
+        /// Name.
         pub name: String,
     }
 }

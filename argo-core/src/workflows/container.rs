@@ -1,355 +1,355 @@
 use super::*;
 
 api_struct! {
-    /// ContainerSetTemplate.
+    /// Several containers in one pod, run in the order of their dependencies.
     pub struct ContainerSetTemplate {
-        /// `containers`.
+        /// The containers; one of them is named `main`, or their outputs are not captured.
         pub containers: Vec<ContainerNode>,
-        /// `retryStrategy`.
+        /// How often, when and where it is run again after failing.
         pub retry_strategy: Option<ContainerSetRetryStrategy>,
-        /// `volumeMounts`.
+        /// Mounts of volumes.
         pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
     }
 }
 
 api_struct! {
-    /// ContainerSetRetryStrategy.
+    /// How often a failed container of the set is run again within its pod.
     pub struct ContainerSetRetryStrategy {
-        /// `duration`.
+        /// Time between two tries, such as `1m`.
         pub duration: String,
-        /// `retries`.
+        /// How many further tries there are.
         pub retries: Option<IntOrString>,
     }
 }
 
 api_struct! {
-    /// ContainerNode.
+    /// A container of a container set.
     pub struct ContainerNode {
-        /// `args`.
+        /// Arguments of the command.
         pub args: Vec<String>,
-        /// `command`.
+        /// The command; the image's own when not given.
         pub command: Vec<String>,
-        /// `dependencies`.
+        /// Names of those that must have ended well before this one starts.
         pub dependencies: Vec<String>,
-        /// `env`.
+        /// Environment variables.
         pub env: Vec<EnvVar> => "@name",
-        /// `envFrom`.
+        /// ConfigMaps and Secrets whose keys all become environment variables.
         pub env_from: Vec<Value> => "[]EnvFromSource",
-        /// `image`.
+        /// Container image.
         pub image: String,
-        /// `imagePullPolicy`.
+        /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
         pub image_pull_policy: String,
-        /// `lifecycle`.
+        /// What is run after the start and before the stop.
         pub lifecycle: Option<Value> => "*Lifecycle",
-        /// `livenessProbe`.
+        /// When the container is restarted.
         pub liveness_probe: Option<Value> => "*Probe",
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `ports`.
+        /// Ports.
         pub ports: Vec<Value> => "[]ContainerPort @containerPort",
-        /// `readinessProbe`.
+        /// When the container is ready.
         pub readiness_probe: Option<Value> => "*Probe",
-        /// `resizePolicy`.
+        /// What happens when resources are changed.
         pub resize_policy: Vec<Value> => "[]ContainerResizePolicy",
-        /// `resources`.
+        /// Requests and limits.
         pub resources: Option<Value> => "ResourceRequirements",
-        /// `restartPolicy`.
+        /// Whether the container is restarted.
         pub restart_policy: String,
-        /// `restartPolicyRules`.
+        /// Rules by exit code about restarts.
         pub restart_policy_rules: Vec<Value> => "[]ContainerRestartRule",
-        /// `securityContext`.
+        /// Security settings of the container.
         pub security_context: Option<Value> => "*SecurityContext",
-        /// `startupProbe`.
+        /// When the container has started.
         pub startup_probe: Option<Value> => "*Probe",
-        /// `stdin`.
+        /// Whether standard input stays open.
         pub stdin: bool,
-        /// `stdinOnce`.
+        /// Whether standard input is closed after the first client.
         pub stdin_once: bool,
-        /// `terminationMessagePath`.
+        /// File with the container's last words.
         pub termination_message_path: String,
-        /// `terminationMessagePolicy`.
+        /// Where the container's last words are taken from.
         pub termination_message_policy: String,
-        /// `tty`.
+        /// Whether there is a terminal.
         pub tty: bool,
-        /// `volumeDevices`.
+        /// Block devices.
         pub volume_devices: Vec<Value> => "[]VolumeDevice @devicePath",
-        /// `volumeMounts`.
+        /// Mounts of volumes.
         pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
-        /// `workingDir`.
+        /// Working folder.
         pub working_dir: String,
     }
 }
 
 api_struct! {
-    /// ScriptTemplate.
+    /// A script that is written to a file and run in a container; what it prints is the result.
     pub struct ScriptTemplate {
-        /// `args`.
+        /// Arguments of the command.
         pub args: Vec<String>,
-        /// `command`.
+        /// The interpreter; it gets the script's file as its last argument.
         pub command: Vec<String>,
-        /// `env`.
+        /// Environment variables.
         pub env: Vec<EnvVar> => "@name",
-        /// `envFrom`.
+        /// ConfigMaps and Secrets whose keys all become environment variables.
         pub env_from: Vec<Value> => "[]EnvFromSource",
-        /// `image`.
+        /// Container image.
         pub image: String,
-        /// `imagePullPolicy`.
+        /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
         pub image_pull_policy: String,
-        /// `lifecycle`.
+        /// What is run after the start and before the stop.
         pub lifecycle: Option<Value> => "*Lifecycle",
-        /// `livenessProbe`.
+        /// When the container is restarted.
         pub liveness_probe: Option<Value> => "*Probe",
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `ports`.
+        /// Ports.
         pub ports: Vec<Value> => "[]ContainerPort @containerPort",
-        /// `readinessProbe`.
+        /// When the container is ready.
         pub readiness_probe: Option<Value> => "*Probe",
-        /// `resizePolicy`.
+        /// What happens when resources are changed.
         pub resize_policy: Vec<Value> => "[]ContainerResizePolicy",
-        /// `resources`.
+        /// Requests and limits.
         pub resources: Option<Value> => "ResourceRequirements",
-        /// `restartPolicy`.
+        /// Whether the container is restarted.
         pub restart_policy: String,
-        /// `restartPolicyRules`.
+        /// Rules by exit code about restarts.
         pub restart_policy_rules: Vec<Value> => "[]ContainerRestartRule",
-        /// `securityContext`.
+        /// Security settings of the container.
         pub security_context: Option<Value> => "*SecurityContext",
-        /// `source`.
+        /// The script.
         pub source: String,
-        /// `startupProbe`.
+        /// When the container has started.
         pub startup_probe: Option<Value> => "*Probe",
-        /// `stdin`.
+        /// Whether standard input stays open.
         pub stdin: bool,
-        /// `stdinOnce`.
+        /// Whether standard input is closed after the first client.
         pub stdin_once: bool,
-        /// `terminationMessagePath`.
+        /// File with the container's last words.
         pub termination_message_path: String,
-        /// `terminationMessagePolicy`.
+        /// Where the container's last words are taken from.
         pub termination_message_policy: String,
-        /// `tty`.
+        /// Whether there is a terminal.
         pub tty: bool,
-        /// `volumeDevices`.
+        /// Block devices.
         pub volume_devices: Vec<Value> => "[]VolumeDevice @devicePath",
-        /// `volumeMounts`.
+        /// Mounts of volumes.
         pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
-        /// `workingDir`.
+        /// Working folder.
         pub working_dir: String,
     }
 }
 
 api_struct! {
-    /// UserContainer.
+    /// A sidecar or init container.
     pub struct UserContainer {
-        /// `args`.
+        /// Arguments of the command.
         pub args: Vec<String>,
-        /// `command`.
+        /// The command; the image's own when not given.
         pub command: Vec<String>,
-        /// `env`.
+        /// Environment variables.
         pub env: Vec<EnvVar> => "@name",
-        /// `envFrom`.
+        /// ConfigMaps and Secrets whose keys all become environment variables.
         pub env_from: Vec<Value> => "[]EnvFromSource",
-        /// `image`.
+        /// Container image.
         pub image: String,
-        /// `imagePullPolicy`.
+        /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
         pub image_pull_policy: String,
-        /// `lifecycle`.
+        /// What is run after the start and before the stop.
         pub lifecycle: Option<Value> => "*Lifecycle",
-        /// `livenessProbe`.
+        /// When the container is restarted.
         pub liveness_probe: Option<Value> => "*Probe",
-        /// `mirrorVolumeMounts`.
+        /// Whether it has the mounts of the main container.
         pub mirror_volume_mounts: bool,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `ports`.
+        /// Ports.
         pub ports: Vec<Value> => "[]ContainerPort @containerPort",
-        /// `readinessProbe`.
+        /// When the container is ready.
         pub readiness_probe: Option<Value> => "*Probe",
-        /// `resizePolicy`.
+        /// What happens when resources are changed.
         pub resize_policy: Vec<Value> => "[]ContainerResizePolicy",
-        /// `resources`.
+        /// Requests and limits.
         pub resources: Option<Value> => "ResourceRequirements",
-        /// `restartPolicy`.
+        /// Whether the container is restarted.
         pub restart_policy: String,
-        /// `restartPolicyRules`.
+        /// Rules by exit code about restarts.
         pub restart_policy_rules: Vec<Value> => "[]ContainerRestartRule",
-        /// `securityContext`.
+        /// Security settings of the container.
         pub security_context: Option<Value> => "*SecurityContext",
-        /// `startupProbe`.
+        /// When the container has started.
         pub startup_probe: Option<Value> => "*Probe",
-        /// `stdin`.
+        /// Whether standard input stays open.
         pub stdin: bool,
-        /// `stdinOnce`.
+        /// Whether standard input is closed after the first client.
         pub stdin_once: bool,
-        /// `terminationMessagePath`.
+        /// File with the container's last words.
         pub termination_message_path: String,
-        /// `terminationMessagePolicy`.
+        /// Where the container's last words are taken from.
         pub termination_message_policy: String,
-        /// `tty`.
+        /// Whether there is a terminal.
         pub tty: bool,
-        /// `volumeDevices`.
+        /// Block devices.
         pub volume_devices: Vec<Value> => "[]VolumeDevice @devicePath",
-        /// `volumeMounts`.
+        /// Mounts of volumes.
         pub volume_mounts: Vec<Value> => "[]VolumeMount @mountPath",
-        /// `workingDir`.
+        /// Working folder.
         pub working_dir: String,
     }
 }
 
 api_struct! {
-    /// ResourceTemplate.
+    /// Something that is done to a Kubernetes object.
     pub struct ResourceTemplate {
-        /// `action`.
+        /// What is done: `get`, `create`, `apply`, `delete`, `replace` or `patch`.
         pub action: String,
-        /// `failureCondition`.
+        /// Label-selector-like conditions on the object's fields; if they hold, the node has failed.
         pub failure_condition: String,
-        /// `flags`.
+        /// Further flags for kubectl.
         pub flags: Vec<String>,
-        /// `manifest`.
+        /// The object, or the patch, as YAML.
         pub manifest: String,
-        /// `manifestFrom`.
+        /// Where the manifest comes from, if not from `manifest`.
         pub manifest_from: Option<ManifestFrom>,
-        /// `mergeStrategy`.
+        /// How a patch is applied: `strategic`, `merge` or `json`.
         pub merge_strategy: String,
-        /// `setOwnerReference`.
+        /// Whether the object belongs to the workflow and goes with it.
         pub set_owner_reference: Option<bool>,
-        /// `successCondition`.
+        /// Conditions on the object's fields that must hold for success.
         pub success_condition: String,
     }
 }
 
 api_struct! {
-    /// ManifestFrom.
+    /// Where the manifest comes from.
     pub struct ManifestFrom {
-        /// `artifact`.
+        /// The artifact that holds the manifest.
         pub artifact: Option<Artifact>,
     }
 }
 
 api_struct! {
-    /// HTTP.
+    /// An HTTP request; the response's body is the result.
     pub struct Http {
-        /// `body`.
+        /// The body of the request.
         pub body: String,
-        /// `bodyFrom`.
+        /// Where the body comes from, if not from `body`.
         pub body_from: Option<HttpBodySource>,
-        /// `headers`.
+        /// HTTP headers.
         pub headers: Vec<HttpHeader>,
-        /// `insecureSkipVerify`.
+        /// Whether the server's certificate is not checked.
         pub insecure_skip_verify: bool,
-        /// `method`.
+        /// HTTP method; `GET` when not given.
         pub method: String,
-        /// `successCondition`.
+        /// Expression over `response` that must be true for success.
         pub success_condition: String,
-        /// `timeoutSeconds`.
+        /// Seconds after which the request is given up; 30 when not given.
         pub timeout_seconds: Option<i64>,
-        /// `url`.
+        /// The URL.
         pub url: String,
     }
 }
 
 api_struct! {
-    /// HTTPBodySource.
+    /// Where the body of a request comes from.
     pub struct HttpBodySource {
-        /// `bytes`.
+        /// The body, in base64.
         pub bytes: String,
     }
 }
 
 api_struct! {
-    /// HTTPHeader.
+    /// An HTTP header of a request.
     pub struct HttpHeader {
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `value`.
+        /// The value.
         pub value: String,
-        /// `valueFrom`.
+        /// Where the value comes from.
         pub value_from: Option<HttpHeaderSource>,
     }
 }
 
 api_struct! {
-    /// HTTPHeaderSource.
+    /// Where a header's value comes from.
     pub struct HttpHeaderSource {
-        /// `secretKeyRef`.
+        /// Secret key with the value.
         pub secret_key_ref: Option<KeySelector>,
     }
 }
 
 api_struct! {
-    /// Data.
+    /// Data that is read from a source and transformed.
     pub struct Data {
-        /// `source`.
+        /// Where the data comes from.
         pub source: Option<DataSource>,
-        /// `transformation`.
+        /// Transformations, one after the other.
         pub transformation: Vec<TransformationStep>,
     }
 }
 
 api_struct! {
-    /// DataSource.
+    /// Where data comes from.
     pub struct DataSource {
-        /// `artifactPaths`.
+        /// Paths below an artifact's key.
         pub artifact_paths: Option<ArtifactPaths>,
     }
 }
 
 api_struct! {
-    /// ArtifactPaths.
+    /// The paths below an artifact's key, as a list.
     pub struct ArtifactPaths {
-        /// `archive`.
+        /// How it is packed before it is stored; a tar archive when not given.
         pub archive: Option<ArchiveStrategy>,
-        /// `archiveLogs`.
+        /// Whether logs are stored as an artifact.
         pub archive_logs: Option<bool>,
-        /// `artifactGC`.
+        /// When and how it is deleted.
         pub artifact_gc as "artifactGC": Option<ArtifactGc>,
-        /// `artifactory`.
+        /// In JFrog Artifactory.
         pub artifactory: Option<ArtifactoryArtifact>,
-        /// `azure`.
+        /// In Azure Blob Storage.
         pub azure: Option<AzureArtifact>,
-        /// `deleted`.
+        /// Whether it was deleted.
         pub deleted: bool,
-        /// `from`.
+        /// A reference to another artifact, as a tag: `{{steps.a.outputs.artifacts.b}}`.
         pub from: String,
-        /// `fromExpression`.
+        /// Expression that gives another artifact.
         pub from_expression: String,
-        /// `gcs`.
+        /// In Google Cloud Storage.
         pub gcs: Option<GcsArtifact>,
-        /// `git`.
+        /// In a Git repository.
         pub git: Option<GitArtifact>,
-        /// `globalName`.
+        /// Name under which the whole workflow sees it, in `workflow.outputs`.
         pub global_name: String,
-        /// `hdfs`.
+        /// In HDFS.
         pub hdfs: Option<HdfsArtifact>,
-        /// `http`.
+        /// Over HTTP.
         pub http: Option<HttpArtifact>,
-        /// `mode`.
+        /// File mode, as a decimal number: 420 is 0644.
         pub mode: Option<i64>,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `optional`.
+        /// Whether it may be missing.
         pub optional: bool,
-        /// `oss`.
+        /// In Alibaba Cloud OSS.
         pub oss: Option<OssArtifact>,
-        /// `path`.
+        /// Path in the container.
         pub path: String,
-        /// `plugin`.
+        /// In a store that a plugin speaks to.
         pub plugin: Option<PluginArtifact>,
-        /// `raw`.
+        /// Written in the manifest.
         pub raw: Option<RawArtifact>,
-        /// `recurseMode`.
+        /// Whether the mode is applied to everything in the folder.
         pub recurse_mode: bool,
-        /// `s3`.
+        /// In an S3-compatible store.
         pub s3: Option<S3Artifact>,
-        /// `subPath`.
+        /// Path below the source that is meant.
         pub sub_path: String,
     }
 }
 
 api_struct! {
-    /// TransformationStep.
+    /// One transformation; `data` is what the step before gave.
     pub struct TransformationStep {
-        /// `expression`.
+        /// Expression that gives the transformed data.
         pub expression: String,
     }
 }

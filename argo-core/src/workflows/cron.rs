@@ -1,143 +1,143 @@
 use super::*;
 
 api_struct! {
-    /// CronWorkflow.
+    /// A workflow that is started by the clock.
     pub struct CronWorkflow {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ObjectMeta,
-        /// `spec`.
+        /// What is wanted.
         pub spec: CronWorkflowSpec,
-        /// `status`.
+        /// How far it is.
         pub status: CronWorkflowStatus,
     }
 }
 
 api_struct! {
-    /// CronWorkflowList.
+    /// A list of cron workflows.
     pub struct CronWorkflowList {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `items`.
+        /// The objects.
         pub items: Vec<CronWorkflow>,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ListMeta,
     }
 }
 
 api_struct! {
-    /// CronWorkflowSpec.
+    /// When a workflow is started, and which.
     pub struct CronWorkflowSpec {
-        /// `concurrencyPolicy`.
+        /// What happens when it is time and a workflow still runs: `Allow`, `Forbid` or `Replace`.
         pub concurrency_policy: String,
-        /// `failedJobsHistoryLimit`.
+        /// How many failed workflows are kept; 1 when not given.
         pub failed_jobs_history_limit: Option<i64>,
-        /// `schedules`.
+        /// When: cron expressions of five fields, each with an optional time zone; any of them counts.
         pub schedules: Vec<String>,
-        /// `startingDeadlineSeconds`.
+        /// By how many seconds a start may be late, after a time in which the controller did not run.
         pub starting_deadline_seconds: Option<i64>,
-        /// `stopStrategy`.
+        /// When nothing is started any more.
         pub stop_strategy: Option<StopStrategy>,
-        /// `successfulJobsHistoryLimit`.
+        /// How many successful workflows are kept; 3 when not given.
         pub successful_jobs_history_limit: Option<i64>,
-        /// `suspend`.
+        /// Whether no workflow is started.
         pub suspend: Option<bool>,
-        /// `timezone`.
+        /// Time zone of the schedules, such as `Europe/Berlin`; the controller's own when not given.
         pub timezone: String,
-        /// `when`.
+        /// Expression that must be true for a start.
         pub when: String,
-        /// `workflowMetadata`.
+        /// Labels and annotations of the workflow.
         pub workflow_metadata: Option<ObjectMeta>,
-        /// `workflowSpec`.
+        /// What the workflow does.
         pub workflow_spec: Option<WorkflowSpec>,
     }
 }
 
 api_struct! {
-    /// CronWorkflowStatus.
+    /// What became of the starts.
     pub struct CronWorkflowStatus {
-        /// `active`.
+        /// The workflows that run.
         pub active: Vec<Value> => "[]ObjectReference @uid",
-        /// `conditions`.
+        /// What is noteworthy.
         pub conditions: Vec<Condition>,
-        /// `failed`.
+        /// How many workflows failed.
         pub failed: Option<i64>,
-        /// `lastScheduledTime`.
+        /// When a workflow was last started.
         pub last_scheduled_time: Option<Time>,
-        /// `phase`.
+        /// `Active` or `Stopped`.
         pub phase: String,
-        /// `succeeded`.
+        /// How many workflows succeeded.
         pub succeeded: Option<i64>,
     }
 }
 
 api_struct! {
-    /// StopStrategy.
+    /// When a cron workflow starts nothing any more.
     pub struct StopStrategy {
-        /// `expression`.
+        /// Expression that stops the starts once it is true.
         pub expression: String,
     }
 }
 
 api_struct! {
-    /// WorkflowEventBinding.
+    /// Starts a workflow when an event is received by the server.
     pub struct WorkflowEventBinding {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ObjectMeta,
-        /// `spec`.
+        /// What is wanted.
         pub spec: WorkflowEventBindingSpec,
     }
 }
 
 api_struct! {
-    /// WorkflowEventBindingList.
+    /// A list of event bindings.
     pub struct WorkflowEventBindingList {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `items`.
+        /// The objects.
         pub items: Vec<WorkflowEventBinding>,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ListMeta,
     }
 }
 
 api_struct! {
-    /// WorkflowEventBindingSpec.
+    /// Which event starts which workflow.
     pub struct WorkflowEventBindingSpec {
-        /// `event`.
+        /// Which events are meant.
         pub event: Option<Event>,
-        /// `submit`.
+        /// The workflow that is started.
         pub submit: Option<Submit>,
     }
 }
 
 api_struct! {
-    /// Event.
+    /// Which events are meant.
     pub struct Event {
-        /// `selector`.
+        /// Expression over the event that must be true.
         pub selector: String,
     }
 }
 
 api_struct! {
-    /// Submit.
+    /// The workflow that is started.
     pub struct Submit {
-        /// `arguments`.
+        /// Values handed over.
         pub arguments: Arguments,
-        /// `metadata`.
+        /// Metadata of the workflow that is made.
         pub metadata: Option<ObjectMeta>,
-        /// `workflowTemplateRef`.
+        /// The WorkflowTemplate whose spec is used.
         pub workflow_template_ref: Option<WorkflowTemplateRef>,
     }
 }

@@ -1,81 +1,81 @@
 use super::*;
 
 api_struct! {
-    /// NodeStatus.
+    /// How far one node of a workflow is: a step, a task, a group of steps, a pod, a retry.
     pub struct NodeStatus {
-        /// `boundaryID`.
+        /// Id of the node whose template this node is a part of.
         pub boundary_id as "boundaryID": String,
-        /// `children`.
+        /// Ids of the nodes that follow.
         pub children: Vec<String>,
-        /// `daemoned`.
+        /// Whether it runs on beside the nodes that follow.
         pub daemoned: Option<bool>,
-        /// `displayName`.
+        /// Name to show: the step's or task's own, without its parents'.
         pub display_name: String,
-        /// `estimatedDuration`.
+        /// How many seconds it will take, judged by earlier runs.
         pub estimated_duration: Option<i64>,
-        /// `failedPodRestarts`.
+        /// How often the pod was made again after failing before it started.
         pub failed_pod_restarts: Option<i64>,
-        /// `finishedAt`.
+        /// When it ended.
         pub finished_at: Option<Time>,
-        /// `hostNodeName`.
+        /// Name of the cluster's node that it runs on.
         pub host_node_name: String,
-        /// `id`.
+        /// Id: the workflow's name and a hash of the node's name.
         pub id: String,
-        /// `inputs`.
+        /// What it was given.
         pub inputs: Option<Inputs>,
-        /// `memoizationStatus`.
+        /// Whether a kept result was used.
         pub memoization_status: Option<MemoizationStatus>,
-        /// `message`.
+        /// Why it is in its phase.
         pub message: String,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `nodeFlag`.
+        /// What kind of run it is.
         pub node_flag: Option<NodeFlag>,
-        /// `outboundNodes`.
+        /// Ids of the last nodes inside, which whatever follows hangs from.
         pub outbound_nodes: Vec<String>,
-        /// `outputs`.
+        /// What it gave.
         pub outputs: Option<Outputs>,
-        /// `phase`.
+        /// `Pending`, `Running`, `Succeeded`, `Skipped`, `Failed`, `Error` or `Omitted`.
         pub phase: String,
-        /// `podIP`.
+        /// Address of its pod.
         pub pod_ip as "podIP": String,
-        /// `progress`.
+        /// How many of how many are done: `3/5`.
         pub progress: String,
-        /// `resourcesDuration`.
+        /// Requested resources times seconds, by resource.
         pub resources_duration: BTreeMap<String, i64>,
-        /// `restartingPodUID`.
+        /// Uid of the failed pod that is being replaced.
         pub restarting_pod_uid as "restartingPodUID": String,
-        /// `startedAt`.
+        /// When it started.
         pub started_at: Option<Time>,
-        /// `synchronizationStatus`.
+        /// Which lock it waits for.
         pub synchronization_status: Option<NodeSynchronizationStatus>,
-        /// `taskResultSynced`.
+        /// Whether its outputs have been read.
         pub task_result_synced: Option<bool>,
-        /// `templateName`.
+        /// Name of its template.
         pub template_name: String,
-        /// `templateRef`.
+        /// A template of a WorkflowTemplate.
         pub template_ref: Option<TemplateRef>,
-        /// `templateScope`.
+        /// Where its template was found: `local/`, `namespaced/name` or `cluster/name`.
         pub template_scope: String,
-        /// `type`.
+        /// `Pod`, `Container`, `Steps`, `StepGroup`, `DAG`, `TaskGroup`, `Retry`, `Skipped`, `Suspend`, `HTTP` or `Plugin`.
         pub type_: String,
     }
 }
 
 api_struct! {
-    /// NodeFlag.
+    /// What kind of run a node is.
     pub struct NodeFlag {
-        /// `hooked`.
+        /// Whether it is a hook's node.
         pub hooked: bool,
-        /// `retried`.
+        /// Whether it is one try of several.
         pub retried: bool,
     }
 }
 
 api_struct! {
-    /// NodeSynchronizationStatus.
+    /// Which lock a node waits for.
     pub struct NodeSynchronizationStatus {
-        /// `waiting`.
+        /// Name of the lock that is waited for.
         pub waiting: String,
     }
 }

@@ -1,411 +1,411 @@
 use super::*;
 
 api_struct! {
-    /// Template.
+    /// A named piece of work: exactly one of container, containerSet, script, resource, data, http, plugin, suspend, steps and dag says what is done.
     pub struct Template {
-        /// `activeDeadlineSeconds`.
+        /// Seconds after the start of the node after which it is stopped; may be an expression.
         pub active_deadline_seconds: Option<IntOrString>,
-        /// `affinity`.
+        /// Which nodes of the cluster pods may run on.
         pub affinity: Option<Value> => "*Affinity",
-        /// `annotations`.
+        /// Annotations.
         pub annotations: BTreeMap<String, String>,
-        /// `archiveLocation`.
+        /// Where artifacts without a location of their own, and logs, are kept.
         pub archive_location: Option<ArtifactLocation>,
-        /// `automountServiceAccountToken`.
+        /// Whether pods get their service account's token.
         pub automount_service_account_token: Option<bool>,
-        /// `container`.
+        /// One container.
         pub container: Option<Container>,
-        /// `containerSet`.
+        /// Several containers in one pod.
         pub container_set: Option<ContainerSetTemplate>,
-        /// `daemon`.
+        /// Whether the node counts as done once it is ready, and runs on until the steps around it have ended.
         pub daemon: Option<bool>,
-        /// `dag`.
+        /// Tasks with dependencies.
         pub dag: Option<DagTemplate>,
-        /// `data`.
+        /// Data that is read and transformed.
         pub data: Option<Data>,
-        /// `executor`.
+        /// How the executor runs.
         pub executor: Option<ExecutorConfig>,
-        /// `failFast`.
+        /// Whether the other branches are stopped once one has failed, for `parallelism`.
         pub fail_fast: Option<bool>,
-        /// `hostAliases`.
+        /// Entries of pods' hosts file.
         pub host_aliases: Vec<Value> => "[]HostAlias @ip",
-        /// `http`.
+        /// An HTTP request.
         pub http: Option<Http>,
-        /// `initContainers`.
+        /// Containers that run before the main one.
         pub init_containers: Vec<UserContainer> => "@name",
-        /// `inputs`.
+        /// What it takes.
         pub inputs: Inputs,
-        /// `memoize`.
+        /// Results are kept, and used again for the same key.
         pub memoize: Option<Memoize>,
-        /// `metadata`.
+        /// Labels and annotations of its pods.
         pub metadata: Metadata,
-        /// `metrics`.
+        /// Metrics that are emitted.
         pub metrics: Option<Metrics>,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `nodeSelector`.
+        /// Labels of the nodes of the cluster that pods may run on.
         pub node_selector: BTreeMap<String, String>,
-        /// `outputs`.
+        /// What it gives.
         pub outputs: Outputs,
-        /// `parallelism`.
+        /// How many of its children may run at once.
         pub parallelism: Option<i64>,
-        /// `pendingTimeout`.
+        /// How long its pod may be pending, such as `5m`.
         pub pending_timeout: String,
-        /// `plugin`.
+        /// Work that a plugin of the executor does; one key names the plugin.
         pub plugin: Option<Value>,
-        /// `podResources`.
+        /// Requests and limits of pods as a whole.
         pub pod_resources: Option<Value> => "*ResourceRequirements",
-        /// `podSpecPatch`.
+        /// Strategic merge patch of the pod's spec, as YAML or JSON.
         pub pod_spec_patch: String,
-        /// `priorityClassName`.
+        /// Priority class of its pods.
         pub priority_class_name: String,
-        /// `resource`.
+        /// Something that is done to a Kubernetes object.
         pub resource: Option<ResourceTemplate>,
-        /// `resourceClaims`.
+        /// Resource claims of pods.
         pub resource_claims: Vec<Value> => "[]PodResourceClaim",
-        /// `retryStrategy`.
+        /// How often, when and where it is run again after failing.
         pub retry_strategy: Option<RetryStrategy>,
-        /// `schedulerName`.
+        /// Scheduler of pods.
         pub scheduler_name: String,
-        /// `script`.
+        /// A script.
         pub script: Option<ScriptTemplate>,
-        /// `securityContext`.
+        /// Security settings of its pods.
         pub security_context: Option<Value> => "*PodSecurityContext",
-        /// `serviceAccountName`.
+        /// Service account of pods.
         pub service_account_name: String,
-        /// `sidecars`.
+        /// Containers that run beside the main one, and are stopped when it has ended.
         pub sidecars: Vec<UserContainer> => "@name",
-        /// `steps`.
+        /// Lists of steps: one list after the other, the steps of a list side by side.
         pub steps: Vec<Vec<WorkflowStep>>,
-        /// `suspend`.
+        /// A pause.
         pub suspend: Option<SuspendTemplate>,
-        /// `synchronization`.
+        /// Locks that are held while it runs.
         pub synchronization: Option<Synchronization>,
-        /// `timeout`.
+        /// How long the node may take, waiting included, such as `2h`.
         pub timeout: String,
-        /// `tolerations`.
+        /// Taints that pods tolerate.
         pub tolerations: Vec<Value> => "[]Toleration @key",
-        /// `volumes`.
+        /// Volumes that containers can mount.
         pub volumes: Vec<Value> => "[]Volume @name",
     }
 }
 
 api_struct! {
-    /// DAGTemplate.
+    /// Tasks that are run in the order of their dependencies.
     pub struct DagTemplate {
-        /// `failFast`.
+        /// Whether nothing new starts once a task has failed; true when not given.
         pub fail_fast: Option<bool>,
-        /// `target`.
+        /// Tasks that are wanted, separated by blanks; all that nothing else needs when not given.
         pub target: String,
-        /// `tasks`.
+        /// The tasks.
         pub tasks: Vec<DagTask> => "@name",
     }
 }
 
 api_struct! {
-    /// DAGTask.
+    /// A task of a DAG.
     pub struct DagTask {
-        /// `arguments`.
+        /// Values handed over.
         pub arguments: Arguments,
-        /// `continueOn`.
+        /// Outcomes after which the workflow goes on all the same.
         pub continue_on: Option<ContinueOn>,
-        /// `dependencies`.
+        /// Names of those that must have ended well before this one starts.
         pub dependencies: Vec<String>,
-        /// `depends`.
+        /// Expression over the outcomes of other tasks, such as `a.Succeeded && (b || c.Failed)`, that must hold before this one starts.
         pub depends: String,
-        /// `hooks`.
+        /// Templates run at points of the life of the node, by the hook's name; `exit` runs at the end.
         pub hooks: BTreeMap<String, LifecycleHook>,
-        /// `inline`.
+        /// A template written here instead of referred to.
         pub inline: Option<Box<Template>>,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `onExit`.
+        /// Template that is run at the end, however it ends.
         pub on_exit: String,
-        /// `template`.
+        /// Name of the template.
         pub template: String,
-        /// `templateRef`.
+        /// A template of a WorkflowTemplate.
         pub template_ref: Option<TemplateRef>,
-        /// `when`.
+        /// Condition without which it is skipped.
         pub when: String,
-        /// `withItems`.
+        /// Values over which it is repeated, as `{{item}}`.
         pub with_items: Vec<Item>,
-        /// `withParam`.
+        /// JSON list over whose values it is repeated, as `{{item}}`.
         pub with_param: String,
-        /// `withSequence`.
+        /// Numbers over which it is repeated, as `{{item}}`.
         pub with_sequence: Option<Sequence>,
     }
 }
 
 api_struct! {
-    /// WorkflowStep.
+    /// A step; those of one inner list run side by side.
     pub struct WorkflowStep {
-        /// `arguments`.
+        /// Values handed over.
         pub arguments: Arguments,
-        /// `continueOn`.
+        /// Outcomes after which the workflow goes on all the same.
         pub continue_on: Option<ContinueOn>,
-        /// `hooks`.
+        /// Templates run at points of the life of the node, by the hook's name; `exit` runs at the end.
         pub hooks: BTreeMap<String, LifecycleHook>,
-        /// `inline`.
+        /// A template written here instead of referred to.
         pub inline: Option<Box<Template>>,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `onExit`.
+        /// Template that is run at the end, however it ends.
         pub on_exit: String,
-        /// `template`.
+        /// Name of the template.
         pub template: String,
-        /// `templateRef`.
+        /// A template of a WorkflowTemplate.
         pub template_ref: Option<TemplateRef>,
-        /// `when`.
+        /// Condition without which it is skipped.
         pub when: String,
-        /// `withItems`.
+        /// Values over which it is repeated, as `{{item}}`.
         pub with_items: Vec<Item>,
-        /// `withParam`.
+        /// JSON list over whose values it is repeated, as `{{item}}`.
         pub with_param: String,
-        /// `withSequence`.
+        /// Numbers over which it is repeated, as `{{item}}`.
         pub with_sequence: Option<Sequence>,
     }
 }
 
 api_struct! {
-    /// ContinueOn.
+    /// Outcomes after which the workflow goes on as if all were well.
     pub struct ContinueOn {
-        /// `error`.
+        /// Whether after an error.
         pub error: bool,
-        /// `failed`.
+        /// Whether after a failure.
         pub failed: bool,
     }
 }
 
 api_struct! {
-    /// LifecycleHook.
+    /// A template that is run when an expression becomes true, or at the end.
     pub struct LifecycleHook {
-        /// `arguments`.
+        /// Values handed over.
         pub arguments: Arguments,
-        /// `expression`.
+        /// Expression that starts the hook once it is true.
         pub expression: String,
-        /// `template`.
+        /// Name of the template.
         pub template: String,
-        /// `templateRef`.
+        /// A template of a WorkflowTemplate.
         pub template_ref: Option<TemplateRef>,
     }
 }
 
 api_struct! {
-    /// TemplateRef.
+    /// A template of a WorkflowTemplate.
     pub struct TemplateRef {
-        /// `clusterScope`.
+        /// Whether a ClusterWorkflowTemplate is meant.
         pub cluster_scope: bool,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `template`.
+        /// Name of the template.
         pub template: String,
     }
 }
 
 api_struct! {
-    /// Sequence.
+    /// Numbers over which a step is repeated.
     pub struct Sequence {
-        /// `count`.
+        /// How many numbers there are; not together with `end`.
         pub count: Option<IntOrString>,
-        /// `end`.
+        /// The last number; not together with `count`.
         pub end: Option<IntOrString>,
-        /// `format`.
+        /// How numbers are written, as in printf: `%03d`.
         pub format: String,
-        /// `start`.
+        /// The first number; 0 when not given.
         pub start: Option<IntOrString>,
     }
 }
 
 api_struct! {
-    /// SuspendTemplate.
+    /// A pause, until somebody resumes or a time has passed.
     pub struct SuspendTemplate {
-        /// `duration`.
+        /// After how long it goes on by itself: a number of seconds, or a duration such as `2m`; never when not given.
         pub duration: String,
     }
 }
 
 api_struct! {
-    /// RetryStrategy.
+    /// How often, when and where a failed node is run again.
     pub struct RetryStrategy {
-        /// `affinity`.
+        /// Where a retry may run.
         pub affinity: Option<RetryAffinity>,
-        /// `backoff`.
+        /// How long to wait before the next try; none when not given.
         pub backoff: Option<Backoff>,
-        /// `expression`.
+        /// Expression that must be true for another try, over `lastRetry`.
         pub expression: String,
-        /// `limit`.
+        /// How many further tries there are at most; no limit when not given.
         pub limit: Option<IntOrString>,
-        /// `retryPolicy`.
+        /// After which outcomes there is another try: `Always`, `OnFailure`, `OnError` or `OnTransientError`.
         pub retry_policy: String,
     }
 }
 
 api_struct! {
-    /// Backoff.
+    /// How long to wait before the next try.
     pub struct Backoff {
-        /// `cap`.
+        /// Longest wait between two tries.
         pub cap: String,
-        /// `duration`.
+        /// The first wait: a number of seconds, or a duration such as `2m`.
         pub duration: String,
-        /// `factor`.
+        /// By what each further wait is longer than the one before.
         pub factor: Option<IntOrString>,
-        /// `maxDuration`.
+        /// For how long there are further tries at all.
         pub max_duration: String,
     }
 }
 
 api_struct! {
-    /// RetryAffinity.
+    /// Where a retry may run.
     pub struct RetryAffinity {
-        /// `nodeAntiAffinity`.
+        /// A retry runs on another node of the cluster.
         pub node_anti_affinity: Option<RetryNodeAntiAffinity>,
     }
 }
 
 api_struct! {
-    /// RetryNodeAntiAffinity.
+    /// A retry runs on another node of the cluster than the try that failed.
     pub struct RetryNodeAntiAffinity {
     }
 }
 
 api_struct! {
-    /// Synchronization.
+    /// Locks that are held while a workflow or template runs.
     pub struct Synchronization {
-        /// `mutexes`.
+        /// Locks that one holds at a time.
         pub mutexes: Vec<Mutex>,
-        /// `semaphores`.
+        /// Locks that a given number hold at a time.
         pub semaphores: Vec<SemaphoreRef>,
     }
 }
 
 api_struct! {
-    /// Mutex.
+    /// A lock that one holds at a time.
     pub struct Mutex {
-        /// `database`.
+        /// Whether the lock is kept in the synchronization database, for several clusters.
         pub database: bool,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `namespace`.
+        /// Namespace; the workflow's own when not given.
         pub namespace: String,
     }
 }
 
 api_struct! {
-    /// SemaphoreRef.
+    /// A lock that a given number hold at a time.
     pub struct SemaphoreRef {
-        /// `configMapKeyRef`.
+        /// The ConfigMap key that says how many may hold it.
         pub config_map_key_ref: Option<KeySelector>,
-        /// `database`.
+        /// The semaphore's entry in the synchronization database.
         pub database: Option<SyncDatabaseRef>,
-        /// `namespace`.
+        /// Namespace; the workflow's own when not given.
         pub namespace: String,
     }
 }
 
 api_struct! {
-    /// SyncDatabaseRef.
+    /// A semaphore whose size is kept in the synchronization database.
     pub struct SyncDatabaseRef {
-        /// `key`.
+        /// Name of the entry.
         pub key: String,
     }
 }
 
 api_struct! {
-    /// Memoize.
+    /// Results are kept, and used again for the same key.
     pub struct Memoize {
-        /// `cache`.
+        /// Where results are kept.
         pub cache: Option<Cache>,
-        /// `key`.
+        /// What results are kept under.
         pub key: String,
-        /// `maxAge`.
+        /// How old a result may be, such as `10s`, `1h`.
         pub max_age: String,
     }
 }
 
 api_struct! {
-    /// Cache.
+    /// Where results are kept.
     pub struct Cache {
-        /// `configMap`.
+        /// Name of the ConfigMap.
         pub config_map: Option<LocalObjectReference>,
     }
 }
 
 api_struct! {
-    /// MemoizationStatus.
+    /// Whether a kept result was used.
     pub struct MemoizationStatus {
-        /// `cacheName`.
+        /// Name of the cache.
         pub cache_name: String,
-        /// `hit`.
-        pub hit: bool,
-        /// `key`.
+        /// Whether there was a result for the key.
+        pub hit: Option<bool>,
+        /// What the result is kept under.
         pub key: String,
     }
 }
 
 api_struct! {
-    /// Metrics.
+    /// Metrics that are emitted.
     pub struct Metrics {
-        /// `prometheus`.
+        /// Prometheus metrics.
         pub prometheus: Vec<Prometheus>,
     }
 }
 
 api_struct! {
-    /// Prometheus.
+    /// A Prometheus metric; exactly one of counter, gauge and histogram is set.
     pub struct Prometheus {
-        /// `counter`.
+        /// A number that only grows.
         pub counter: Option<Counter>,
-        /// `gauge`.
+        /// A number that goes up and down.
         pub gauge: Option<Gauge>,
-        /// `help`.
+        /// What the metric is about.
         pub help: String,
-        /// `histogram`.
+        /// Counts of values in buckets.
         pub histogram: Option<Histogram>,
-        /// `labels`.
+        /// Labels.
         pub labels: Vec<MetricLabel>,
-        /// `name`.
+        /// Name.
         pub name: String,
-        /// `when`.
+        /// Condition without which it is not emitted.
         pub when: String,
     }
 }
 
 api_struct! {
-    /// MetricLabel.
+    /// A label of a metric.
     pub struct MetricLabel {
-        /// `key`.
+        /// Name of the label.
         pub key: String,
-        /// `value`.
+        /// The value.
         pub value: String,
     }
 }
 
 api_struct! {
-    /// Counter.
+    /// A number that only grows.
     pub struct Counter {
-        /// `value`.
+        /// By how much the counter grows.
         pub value: String,
     }
 }
 
 api_struct! {
-    /// Gauge.
+    /// A number that goes up and down.
     pub struct Gauge {
-        /// `operation`.
+        /// How the value changes the gauge: `Set`, `Add` or `Sub`; `Set` when not given.
         pub operation: String,
-        /// `realtime`.
+        /// Whether the value is emitted while the node runs.
         pub realtime: Option<bool>,
-        /// `value`.
+        /// The value; may be an expression of tags.
         pub value: String,
     }
 }
 
 api_struct! {
-    /// Histogram.
+    /// Counts of values in buckets.
     pub struct Histogram {
-        /// `buckets`.
+        /// Upper bounds of the buckets.
         pub buckets: Vec<Value>,
-        /// `value`.
+        /// The value that is counted.
         pub value: String,
     }
 }

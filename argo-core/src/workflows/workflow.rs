@@ -1,433 +1,433 @@
 use super::*;
 
 api_struct! {
-    /// Workflow.
+    /// A workflow: what is to be done, and how far it is.
     pub struct Workflow {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ObjectMeta,
-        /// `spec`.
+        /// What is wanted.
         pub spec: WorkflowSpec,
-        /// `status`.
+        /// How far it is.
         pub status: WorkflowStatus,
     }
 }
 
 api_struct! {
-    /// WorkflowList.
+    /// A list of workflows.
     pub struct WorkflowList {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `items`.
+        /// The objects.
         pub items: Vec<Workflow>,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ListMeta,
     }
 }
 
 api_struct! {
-    /// WorkflowSpec.
+    /// What a workflow does.
     pub struct WorkflowSpec {
-        /// `activeDeadlineSeconds`.
+        /// Seconds after which it is stopped, if it has not ended.
         pub active_deadline_seconds: Option<i64>,
-        /// `affinity`.
+        /// Which nodes of the cluster pods may run on.
         pub affinity: Option<Value> => "*Affinity",
-        /// `archiveLogs`.
+        /// Whether logs are stored as an artifact.
         pub archive_logs: Option<bool>,
-        /// `arguments`.
+        /// Values for the entrypoint, reachable everywhere as `workflow.parameters` and `workflow.artifacts`.
         pub arguments: Arguments,
-        /// `artifactGC`.
+        /// When and how it is deleted.
         pub artifact_gc as "artifactGC": Option<WorkflowLevelArtifactGc>,
-        /// `artifactRepositoryRef`.
+        /// The ConfigMap key with the artifact repository.
         pub artifact_repository_ref: Option<ArtifactRepositoryRef>,
-        /// `automountServiceAccountToken`.
+        /// Whether pods get their service account's token.
         pub automount_service_account_token: Option<bool>,
-        /// `dnsConfig`.
+        /// DNS settings of pods.
         pub dns_config: Option<Value> => "*PodDNSConfig",
-        /// `dnsPolicy`.
+        /// DNS policy of pods.
         pub dns_policy: String,
-        /// `entrypoint`.
+        /// Name of the template that is run first.
         pub entrypoint: String,
-        /// `executor`.
+        /// How the executor runs.
         pub executor: Option<ExecutorConfig>,
-        /// `executorPlugins`.
+        /// Plugins of the executor.
         pub executor_plugins: Vec<ExecutorPlugin>,
-        /// `hooks`.
+        /// Templates run at points of the life of the node, by the hook's name; `exit` runs at the end.
         pub hooks: BTreeMap<String, LifecycleHook>,
-        /// `hostAliases`.
+        /// Entries of pods' hosts file.
         pub host_aliases: Vec<Value> => "[]HostAlias @ip",
-        /// `hostNetwork`.
+        /// Whether pods use the network of their node.
         pub host_network: Option<bool>,
-        /// `imagePullSecrets`.
+        /// Secrets with which images are pulled.
         pub image_pull_secrets: Vec<LocalObjectReference> => "@name",
-        /// `metrics`.
+        /// Metrics that are emitted.
         pub metrics: Option<Metrics>,
-        /// `nodeSelector`.
+        /// Labels of the nodes of the cluster that pods may run on.
         pub node_selector: BTreeMap<String, String>,
-        /// `onExit`.
+        /// Template that is run at the end, however it ends.
         pub on_exit: String,
-        /// `parallelism`.
+        /// How many pods may run at once.
         pub parallelism: Option<i64>,
-        /// `podDisruptionBudget`.
+        /// Disruption budget of the workflow's pods.
         pub pod_disruption_budget: Option<Value> => "*PodDisruptionBudgetSpec",
-        /// `podGC`.
+        /// When finished pods are deleted.
         pub pod_gc as "podGC": Option<PodGc>,
-        /// `podMetadata`.
+        /// Labels and annotations of pods.
         pub pod_metadata: Option<Metadata>,
-        /// `podPriorityClassName`.
+        /// Priority class of pods.
         pub pod_priority_class_name: String,
-        /// `podResources`.
+        /// Requests and limits of pods as a whole.
         pub pod_resources: Option<Value> => "*ResourceRequirements",
-        /// `podSpecPatch`.
+        /// Strategic merge patch of the pod's spec, as YAML or JSON.
         pub pod_spec_patch: String,
-        /// `priority`.
+        /// Which workflows go first when only so many may run: the higher ones.
         pub priority: Option<i64>,
-        /// `resourceClaims`.
+        /// Resource claims of pods.
         pub resource_claims: Vec<Value> => "[]PodResourceClaim",
-        /// `retryStrategy`.
+        /// Retries for all templates that have none of their own.
         pub retry_strategy: Option<RetryStrategy>,
-        /// `schedulerName`.
+        /// Scheduler of pods.
         pub scheduler_name: String,
-        /// `securityContext`.
+        /// Security settings of pods.
         pub security_context: Option<Value> => "*PodSecurityContext",
-        /// `serviceAccountName`.
+        /// Service account of pods.
         pub service_account_name: String,
-        /// `shutdown`.
+        /// How the workflow is being shut down: `Stop` runs exit handlers, `Terminate` does not.
         pub shutdown: String,
-        /// `suspend`.
+        /// Whether nothing new is started.
         pub suspend: Option<bool>,
-        /// `synchronization`.
+        /// Locks that are held while it runs.
         pub synchronization: Option<Synchronization>,
-        /// `templateDefaults`.
+        /// What every template has where it says nothing else.
         pub template_defaults: Option<Box<Template>>,
-        /// `templates`.
+        /// The templates.
         pub templates: Vec<Template> => "@name",
-        /// `tolerations`.
+        /// Taints that pods tolerate.
         pub tolerations: Vec<Value> => "[]Toleration @key",
-        /// `ttlStrategy`.
+        /// How long the finished workflow is kept.
         pub ttl_strategy: Option<TtlStrategy>,
-        /// `volumeClaimGC`.
+        /// When the workflow's volume claims are deleted.
         pub volume_claim_gc as "volumeClaimGC": Option<VolumeClaimGc>,
-        /// `volumeClaimTemplates`.
+        /// Volume claims that are made for the workflow; its pods can mount them as volumes of the same name.
         pub volume_claim_templates: Vec<Value> => "[]PersistentVolumeClaim @name",
-        /// `volumes`.
+        /// Volumes that containers can mount.
         pub volumes: Vec<Value> => "[]Volume @name",
-        /// `workflowMetadata`.
+        /// Labels and annotations of the workflow.
         pub workflow_metadata: Option<WorkflowMetadata>,
-        /// `workflowTemplateRef`.
+        /// The WorkflowTemplate whose spec is used.
         pub workflow_template_ref: Option<WorkflowTemplateRef>,
     }
 }
 
 api_struct! {
-    /// WorkflowStatus.
+    /// How far a workflow is.
     pub struct WorkflowStatus {
-        /// `artifactGCStatus`.
+        /// How far the deletion of artifacts is.
         pub artifact_gc_status as "artifactGCStatus": Option<ArtifactGcStatus>,
-        /// `artifactRepositoryRef`.
+        /// The artifact repository that was found.
         pub artifact_repository_ref: Option<ArtifactRepositoryRefStatus>,
-        /// `compressedNodes`.
+        /// `nodes`, packed with gzip in base64, where they would be too large.
         pub compressed_nodes: String,
-        /// `conditions`.
+        /// What is noteworthy.
         pub conditions: Vec<Condition>,
-        /// `estimatedDuration`.
+        /// How many seconds it will take, judged by earlier runs.
         pub estimated_duration: Option<i64>,
-        /// `finishedAt`.
+        /// When it ended.
         pub finished_at: Option<Time>,
-        /// `message`.
+        /// Why it is in its phase.
         pub message: String,
-        /// `nodes`.
+        /// All nodes, by id.
         pub nodes: BTreeMap<String, NodeStatus>,
-        /// `offloadNodeStatusVersion`.
+        /// Version of `nodes` in the database, where they are kept there.
         pub offload_node_status_version: String,
-        /// `outputs`.
+        /// What the workflow gave: parameters and artifacts with a `globalName`.
         pub outputs: Option<Outputs>,
-        /// `persistentVolumeClaims`.
+        /// Volumes of the claims that the workflow made.
         pub persistent_volume_claims: Vec<Value> => "[]Volume",
-        /// `phase`.
+        /// `Pending`, `Running`, `Succeeded`, `Failed` or `Error`; empty before the start.
         pub phase: String,
-        /// `progress`.
+        /// How many of how many are done: `3/5`.
         pub progress: String,
-        /// `resourcesDuration`.
+        /// Requested resources times seconds, by resource.
         pub resources_duration: BTreeMap<String, i64>,
-        /// `startedAt`.
+        /// When it started.
         pub started_at: Option<Time>,
-        /// `storedTemplates`.
+        /// Templates of WorkflowTemplates as they were when first used.
         pub stored_templates: BTreeMap<String, Template>,
-        /// `storedWorkflowTemplateSpec`.
+        /// The spec, as it was when the workflow started, merged with that of `workflowTemplateRef`.
         pub stored_workflow_template_spec: Option<WorkflowSpec>,
-        /// `synchronization`.
+        /// Locks that are held and waited for.
         pub synchronization: Option<SynchronizationStatus>,
-        /// `taskResultsCompletionStatus`.
+        /// Which nodes have reported all their outputs, by node id.
         pub task_results_completion_status: BTreeMap<String, bool>,
     }
 }
 
 api_struct! {
-    /// WorkflowTemplate.
+    /// A workflow kept for use by workflows of its namespace.
     pub struct WorkflowTemplate {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ObjectMeta,
-        /// `spec`.
+        /// What is wanted.
         pub spec: WorkflowSpec,
     }
 }
 
 api_struct! {
-    /// WorkflowTemplateList.
+    /// A list of workflow templates.
     pub struct WorkflowTemplateList {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `items`.
+        /// The objects.
         pub items: Vec<WorkflowTemplate>,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ListMeta,
     }
 }
 
 api_struct! {
-    /// ClusterWorkflowTemplate.
+    /// A workflow kept for use by workflows of the whole cluster.
     pub struct ClusterWorkflowTemplate {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ObjectMeta,
-        /// `spec`.
+        /// What is wanted.
         pub spec: WorkflowSpec,
     }
 }
 
 api_struct! {
-    /// ClusterWorkflowTemplateList.
+    /// A list of cluster workflow templates.
     pub struct ClusterWorkflowTemplateList {
-        /// `apiVersion`.
+        /// API group and version: `argoproj.io/v1alpha1`.
         pub api_version: String,
-        /// `items`.
+        /// The objects.
         pub items: Vec<ClusterWorkflowTemplate>,
-        /// `kind`.
+        /// Kind of the object.
         pub kind: String,
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ListMeta,
     }
 }
 
 api_struct! {
-    /// WorkflowTemplateRef.
+    /// The WorkflowTemplate whose spec a workflow has.
     pub struct WorkflowTemplateRef {
-        /// `clusterScope`.
+        /// Whether a ClusterWorkflowTemplate is meant.
         pub cluster_scope: bool,
-        /// `name`.
+        /// Name.
         pub name: String,
     }
 }
 
 api_struct! {
-    /// WorkflowMetadata.
+    /// Labels and annotations that a workflow gets.
     pub struct WorkflowMetadata {
-        /// `annotations`.
+        /// Annotations.
         pub annotations: BTreeMap<String, String>,
-        /// `labels`.
+        /// Labels.
         pub labels: BTreeMap<String, String>,
-        /// `labelsFrom`.
+        /// Labels whose values are computed.
         pub labels_from: BTreeMap<String, LabelValueFrom>,
     }
 }
 
 api_struct! {
-    /// LabelValueFrom.
+    /// A label's value that is computed.
     pub struct LabelValueFrom {
-        /// `expression`.
+        /// Expression that gives the label's value.
         pub expression: String,
     }
 }
 
 api_struct! {
-    /// TTLStrategy.
+    /// How long a finished workflow is kept.
     pub struct TtlStrategy {
-        /// `secondsAfterCompletion`.
+        /// Seconds after any end.
         pub seconds_after_completion: Option<i64>,
-        /// `secondsAfterFailure`.
+        /// Seconds after a failure.
         pub seconds_after_failure: Option<i64>,
-        /// `secondsAfterSuccess`.
+        /// Seconds after a success.
         pub seconds_after_success: Option<i64>,
     }
 }
 
 api_struct! {
-    /// PodGC.
+    /// When finished pods are deleted.
     pub struct PodGc {
-        /// `deleteDelayDuration`.
+        /// How long a pod is kept after its strategy says that it can go.
         pub delete_delay_duration: String,
-        /// `labelSelector`.
+        /// Which pods are deleted; all when not given.
         pub label_selector: Option<LabelSelector>,
-        /// `strategy`.
+        /// When: `OnPodCompletion`, `OnPodSuccess`, `OnWorkflowCompletion` or `OnWorkflowSuccess`.
         pub strategy: String,
     }
 }
 
 api_struct! {
-    /// VolumeClaimGC.
+    /// When volume claims that the workflow made are deleted.
     pub struct VolumeClaimGc {
-        /// `strategy`.
+        /// When: `OnWorkflowCompletion` or `OnWorkflowSuccess`.
         pub strategy: String,
     }
 }
 
 api_struct! {
-    /// ExecutorConfig.
+    /// How the executor runs.
     pub struct ExecutorConfig {
-        /// `serviceAccountName`.
+        /// Service account of pods.
         pub service_account_name: String,
     }
 }
 
 api_struct! {
-    /// ExecutorPlugin.
+    /// A plugin of the executor, run as a sidecar of the agent.
     pub struct ExecutorPlugin {
-        /// `metadata`.
+        /// Metadata of the object.
         pub metadata: ObjectMeta,
-        /// `spec`.
+        /// What is wanted.
         pub spec: ExecutorPluginSpec,
     }
 }
 
 api_struct! {
-    /// ExecutorPluginSpec.
+    /// What the plugin is.
     pub struct ExecutorPluginSpec {
-        /// `sidecar`.
+        /// The plugin's container.
         pub sidecar: Option<ExecutorPluginSidecar>,
     }
 }
 
 api_struct! {
-    /// ExecutorPluginSidecar.
+    /// The plugin's container.
     pub struct ExecutorPluginSidecar {
-        /// `automountServiceAccountToken`.
+        /// Whether pods get their service account's token.
         pub automount_service_account_token: Option<bool>,
-        /// `container`.
+        /// The container.
         pub container: Option<Container>,
     }
 }
 
 api_struct! {
-    /// ArtifactRepositoryRef.
+    /// A key of a ConfigMap that holds an artifact repository.
     pub struct ArtifactRepositoryRef {
-        /// `configMap`.
+        /// Name of the ConfigMap.
         pub config_map: String,
-        /// `key`.
+        /// The key; that of the annotation `workflows.argoproj.io/default-artifact-repository` when not given.
         pub key: String,
     }
 }
 
 api_struct! {
-    /// ArtifactRepositoryRefStatus.
+    /// The artifact repository that was found.
     pub struct ArtifactRepositoryRefStatus {
-        /// `artifactRepository`.
+        /// The repository.
         pub artifact_repository: Option<ArtifactRepository>,
-        /// `configMap`.
+        /// Name of the ConfigMap.
         pub config_map: String,
-        /// `default`.
+        /// Whether it is the controller's default repository.
         pub default: bool,
-        /// `key`.
+        /// The key.
         pub key: String,
-        /// `namespace`.
+        /// Namespace; the workflow's own when not given.
         pub namespace: String,
     }
 }
 
 api_struct! {
-    /// ArtGCStatus.
+    /// How far the deletion of artifacts is.
     pub struct ArtifactGcStatus {
-        /// `notSpecified`.
+        /// Whether no artifact is to be deleted.
         pub not_specified: bool,
-        /// `podsRecouped`.
+        /// Which deletion pods have ended and been read, by pod name.
         pub pods_recouped: BTreeMap<String, bool>,
-        /// `strategiesProcessed`.
+        /// Which strategies have been dealt with.
         pub strategies_processed: BTreeMap<String, bool>,
     }
 }
 
 api_struct! {
-    /// Condition.
+    /// Something that is noteworthy about an object.
     pub struct Condition {
-        /// `message`.
+        /// Details for people.
         pub message: String,
-        /// `status`.
+        /// `True`, `False` or `Unknown`.
         pub status: String,
-        /// `type`.
+        /// What it is about.
         pub type_: String,
     }
 }
 
 api_struct! {
-    /// SynchronizationStatus.
+    /// Locks that are held and waited for.
     pub struct SynchronizationStatus {
-        /// `mutex`.
+        /// Mutexes.
         pub mutex: Option<MutexStatus>,
-        /// `semaphore`.
+        /// Semaphores.
         pub semaphore: Option<SemaphoreStatus>,
     }
 }
 
 api_struct! {
-    /// SemaphoreStatus.
+    /// Semaphores that are held and waited for.
     pub struct SemaphoreStatus {
-        /// `holding`.
+        /// Those that are held.
         pub holding: Vec<SemaphoreHolding>,
-        /// `waiting`.
+        /// Those that are waited for.
         pub waiting: Vec<SemaphoreHolding>,
     }
 }
 
 api_struct! {
-    /// SemaphoreHolding.
+    /// A semaphore and who holds or wants it.
     pub struct SemaphoreHolding {
-        /// `holders`.
+        /// Who hold or want it.
         pub holders: Vec<String>,
-        /// `semaphore`.
+        /// The semaphore.
         pub semaphore: String,
     }
 }
 
 api_struct! {
-    /// MutexStatus.
+    /// Mutexes that are held and waited for.
     pub struct MutexStatus {
-        /// `holding`.
+        /// Those that are held.
         pub holding: Vec<MutexHolding>,
-        /// `waiting`.
+        /// Those that are waited for.
         pub waiting: Vec<MutexHolding>,
     }
 }
 
 api_struct! {
-    /// MutexHolding.
+    /// A mutex and who holds or wants it.
     pub struct MutexHolding {
-        /// `holder`.
+        /// Who holds or wants it.
         pub holder: String,
-        /// `mutex`.
+        /// The mutex.
         pub mutex: String,
     }
 }
 
 api_struct! {
-    /// Metadata.
+    /// Labels and annotations of a pod.
     pub struct Metadata {
-        /// `annotations`.
+        /// Annotations.
         pub annotations: BTreeMap<String, String>,
-        /// `labels`.
+        /// Labels.
         pub labels: BTreeMap<String, String>,
     }
 }

@@ -134,6 +134,7 @@ pub fn parse_documents(text: &str) -> Result<Vec<Document>, YamlError> {
 /// # Errors
 /// As [`parse_documents`], and for duplicate keys if they are refused.
 pub fn parse(text: &str, duplicates: Duplicates) -> Result<Vec<Document>, YamlError> {
+    refuse_other_versions(text)?;
     // Comments are no values; whether the parser can tell of them depends on what else is in the program.
     let mut options = Options::default();
     options.set_emit_comments(false);
@@ -162,6 +163,17 @@ pub fn parse(text: &str, duplicates: Duplicates) -> Result<Vec<Document>, YamlEr
         }
     }
     Ok(documents)
+}
+
+/// Kubernetes' tools read YAML 1.1 and refuse a text that says it is something else.
+fn refuse_other_versions(text: &str) -> Result<(), YamlError> {
+    for (index, line) in text.lines().enumerate().take_while(|(_, line)| line.is_empty() || line.starts_with(['%', '#'])) {
+        if line.strip_prefix("%YAML").is_some_and(|version| version.trim() != "1.1") {
+            let message = "found incompatible YAML document: remove the %YAML line, or say 1.1".to_owned();
+            return Err(YamlError::Unsupported { line: index.saturating_add(1), column: 1, message });
+        }
+    }
+    Ok(())
 }
 
 /// Reads one document into a type.
@@ -257,7 +269,6 @@ impl<'t> Reader<'t> {
 
     fn mapping(&mut self, start: Span, depth: usize) -> Result<Value, YamlError> {
         let mut map = Map::new();
-        let mut merged: Vec<Value> = Vec::new();
         loop {
             let (event, span) = self.must(&start)?;
             if matches!(event, Event::MappingEnd) {
@@ -273,10 +284,7 @@ impl<'t> Reader<'t> {
             let value = self.value(event, value_span, depth.saturating_add(1))?;
             self.pointer.truncate(length);
             if is_merge {
-                match value {
-                    Value::Array(list) => merged.extend(list),
-                    other => merged.push(other),
-                }
+                self.merge(value, &mut map, &span)?;
                 continue;
             }
             if self.duplicates != Duplicates::LastWins && map.contains_key(&key) {
@@ -289,15 +297,29 @@ impl<'t> Reader<'t> {
             }
             map.insert(key, value);
         }
-        for source in merged {
+        Ok(Value::Object(map))
+    }
+
+    // Merged keys override what stood before them, and what comes after overrides them; strict readers take the latter for a key that stands twice,
+    // all as go-yaml has it.
+    fn merge(&mut self, value: Value, map: &mut Map<String, Value>, span: &Span) -> Result<(), YamlError> {
+        let sources = match value {
+            Value::Array(list) => list,
+            other => vec![other],
+        };
+        for source in sources.into_iter().rev() {
             let Value::Object(source) = source else {
-                return unsupported(&start, "map merge requires map or sequence of maps as the value");
+                return unsupported(span, "map merge requires map or sequence of maps as the value");
             };
             for (key, value) in source {
-                map.entry(key).or_insert(value);
+                if self.duplicates == Duplicates::Refuse && map.contains_key(&key) {
+                    let (line, column) = place(span);
+                    return Err(YamlError::DuplicateKey { line, column, key });
+                }
+                map.insert(key, value);
             }
         }
-        Ok(Value::Object(map))
+        Ok(())
     }
 
     // Keys that are no strings become their JSON text, as sigs.k8s.io/yaml does: `yes:` is the key "true".
@@ -306,7 +328,7 @@ impl<'t> Reader<'t> {
         let value = self.value(event, *span, depth)?;
         match value {
             Value::String(text) => Ok(text),
-            Value::Null => Ok("null".to_owned()),
+            Value::Null => unsupported(span, "a key must not be null: quote it if it is text"),
             Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
             Value::Array(_) | Value::Object(_) => {
                 unsupported(span, "a key must be a plain value, not a list or a map: quote it if it is text")

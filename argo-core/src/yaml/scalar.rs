@@ -1,5 +1,6 @@
 //! What a plain scalar means in YAML 1.1, as go-yaml v2 reads it.
 
+use base64::Engine as _;
 use serde_json::{Number, Value};
 
 /// Largest whole number that a float holds exactly.
@@ -8,7 +9,14 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The value of a scalar.
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Value, String> {
     match tag.and_then(|t| t.rsplit([':', '!']).next()) {
-        Some("str" | "binary") => return Ok(Value::from(text)),
+        Some("str") => return Ok(Value::from(text)),
+        Some("binary") => {
+            let plain: String = text.split_ascii_whitespace().collect();
+            let bytes = base64::engine::general_purpose::STANDARD.decode(plain);
+            return bytes
+                .map(|b| Value::from(String::from_utf8_lossy(&b)))
+                .map_err(|_| "!!binary value contains invalid base64 data".to_owned());
+        }
         Some("int" | "float" | "bool" | "null") | None => {}
         Some(_) if !plain => return Ok(Value::from(text)),
         Some(_) => {}
@@ -31,6 +39,76 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
 /// Whether a plain scalar of this text would be read as something other than the text.
 pub(super) fn is_special(text: &str) -> bool {
     !matches!(resolve(text, true, None), Ok(Value::String(_)))
+}
+
+/// Whether a text is a number to base 60, which YAML 1.1 readers would take for one: `12:30:45`.
+pub(super) fn is_base_60(text: &str) -> bool {
+    let digits = |part: &str, more: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit() || more.contains(c));
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let mut parts = whole.split(':');
+    let first = parts.next().is_some_and(|p| p.starts_with(|c: char| c.is_ascii_digit()) && digits(p, "_"));
+    let mut count = 0_usize;
+    let rest = parts.all(|part| {
+        count = count.saturating_add(1);
+        match part.as_bytes() {
+            [one] => one.is_ascii_digit(),
+            [ten, one] => (b'0'..=b'5').contains(ten) && one.is_ascii_digit(),
+            _ => false,
+        }
+    });
+    first && rest && count > 0 && (fraction.is_empty() || digits(fraction, "_"))
+}
+
+/// Whether a text is a time to YAML: a date, or date and time.
+pub(super) fn is_timestamp(text: &str) -> bool {
+    let Some((year, rest)) = text.split_at_checked(4) else { return false };
+    let Some(rest) = rest.strip_prefix('-').filter(|_| year.bytes().all(|b| b.is_ascii_digit())) else { return false };
+    let small = |text: &str, least: u32, most: u32| {
+        (1..=2).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_digit())
+            && text.parse::<u32>().is_ok_and(|n| (least..=most).contains(&n))
+    };
+    let Some((month, rest)) = rest.split_once('-') else { return false };
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (day, time) = rest.split_at(end);
+    let days = match (month.trim_start_matches('0'), year.parse::<u32>().unwrap_or(0)) {
+        ("4" | "6" | "9" | "11", _) => 30,
+        ("2", year) if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        ("2", _) => 28,
+        _ => 31,
+    };
+    if !small(month, 1, 12) || !small(day, 1, days) {
+        return false;
+    }
+    let (clock, zoned) = match time.chars().next() {
+        None => return true,
+        Some('T' | 't') => (time.get(1..).unwrap_or_default(), true),
+        Some(' ') => (time.get(1..).unwrap_or_default(), false),
+        Some(_) => return false,
+    };
+    let clock = match (zoned, clock.find(['Z', '+', '-'])) {
+        (false, None) => clock,
+        (true, Some(at)) => {
+            let (clock, zone) = clock.split_at(at);
+            let good = zone == "Z"
+                || matches!(zone.get(1..).and_then(|z| z.split_once(':')), Some((h, m)) if h.len() == 2 && m.len() == 2 && small(h, 0, 24) && small(m, 0, 60));
+            if !good {
+                return false;
+            }
+            clock
+        }
+        _ => return false,
+    };
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, "0"));
+    let mut parts = clock.split(':');
+    let (hour, minute, second) = (parts.next(), parts.next(), parts.next());
+    hour.is_some_and(|h| small(h, 0, 23))
+        && minute.is_some_and(|m| small(m, 0, 59))
+        && second.is_some_and(|s| small(s, 0, 59))
+        && parts.next().is_none()
+        && !fraction.is_empty()
+        && fraction.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn number(text: &str) -> Option<Value> {

@@ -64,7 +64,7 @@ pub(super) fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Va
 
     let mut mains = main_containers(&template, kind, request, options)?;
     let mut mounts = Mounts::new(&template, kind, request);
-    mounts.references(request)?;
+    mounts.references(request, options)?;
     let (volumes, secret_mounts) = artifacts::secrets(&template);
     mounts.volumes.extend(volumes);
     mounts.volumes.extend(options.volumes.iter().cloned());

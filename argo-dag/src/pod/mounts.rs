@@ -4,7 +4,7 @@ use argo_core::workflows::Template;
 use serde_json::{Value, json};
 
 use super::build::{Container, Kind, name_of, push};
-use super::{PodError, PodRequest, artifacts};
+use super::{PodError, PodOptions, PodRequest, artifacts};
 
 /// Where the executor sees what the main container sees.
 const MAIN_FILES: &str = "/mainctrfs";
@@ -35,12 +35,15 @@ impl<'a> Mounts<'a> {
         .unwrap_or_default()
     }
 
-    /// Adds the volumes that mounts name: from the template, the workflow or its claims.
-    pub(super) fn references(&mut self, request: &PodRequest<'_>) -> Result<(), PodError> {
+    /// Adds the volumes that mounts name, those of the controller's configuration included: from the template, the workflow or its claims.
+    pub(super) fn references(&mut self, request: &PodRequest<'_>, options: &PodOptions) -> Result<(), PodError> {
         let template = self.template;
         let set = template.container_set.iter().flat_map(|s| &s.containers).flat_map(|c| &c.volume_mounts);
         let extra = template.init_containers.iter().chain(&template.sidecars).flat_map(|c| &c.volume_mounts);
-        let names: Vec<String> = self.own().iter().chain(set).chain(extra).map(|m| text(m, "name").to_owned()).collect();
+        let configured =
+            [&options.main_container, &options.executor].into_iter().flatten().filter_map(|c| c.get("volumeMounts")?.as_array());
+        let names: Vec<String> =
+            self.own().iter().chain(set).chain(extra).chain(configured.flatten()).map(|m| text(m, "name").to_owned()).collect();
         let sources = [&template.volumes, &request.spec.volumes, &request.workflow.status.persistent_volume_claims];
         for name in names {
             let named = |v: &&Value| text(v, "name") == name;

@@ -16,7 +16,7 @@ use crate::Library;
 const ABSENT: &str = "argument references an absent optional (skipped/omitted node output with no default)";
 
 /// Renders the arguments of a call, one by one: a reference to something absent is no error yet, the input may have a default.
-pub(super) fn arguments(doc: &Doc, raw: &Arguments, scope: &Layers<'_>) -> Result<Args, String> {
+pub(super) fn arguments(raw: &Arguments, scope: &Layers<'_>) -> Result<Args, String> {
     let mut args = Args::default();
     for parameter in &raw.parameters {
         if let Some(value) = &parameter.value {
@@ -34,13 +34,8 @@ pub(super) fn arguments(doc: &Doc, raw: &Arguments, scope: &Layers<'_>) -> Resul
             args.parameters.insert(parameter.name.clone(), Some(value));
         }
     }
-    if raw.artifacts.is_empty() {
-        return Ok(args);
-    }
-    let rendered = doc.render(scope, Policy::KeepUnknown).map_err(|e| e.to_string())?;
-    let rendered: Arguments = serde_json::from_value(rendered).map_err(|e| e.to_string())?;
-    for (raw, artifact) in raw.artifacts.iter().zip(rendered.artifacts) {
-        match artifact_from(raw, artifact, scope)? {
+    for raw in &raw.artifacts {
+        match artifact_from(raw, scope)? {
             Some(artifact) => {
                 args.artifacts.insert(artifact.name.clone(), artifact);
             }
@@ -60,7 +55,13 @@ fn is_reference(value: &str) -> bool {
 }
 
 /// The artifact that `from` or `fromExpression` means, under the name and path of the one that asks; itself where it asks for none.
-fn artifact_from(raw: &Artifact, rendered: Artifact, scope: &Layers<'_>) -> Result<Option<Artifact>, String> {
+fn artifact_from(raw: &Artifact, scope: &Layers<'_>) -> Result<Option<Artifact>, String> {
+    let mut own = raw.clone();
+    own.from.clear();
+    own.from_expression.clear();
+    let own = Doc::parse(serde_json::to_value(&own).unwrap_or_default());
+    let own = own.render(scope, Policy::KeepUnknown).map_err(|e| e.to_string())?;
+    let rendered: Artifact = serde_json::from_value(own).map_err(|e| e.to_string())?;
     let found = if !raw.from_expression.is_empty() {
         evaluate(&raw.from_expression, scope)?
     } else if !raw.from.is_empty() {
@@ -168,8 +169,6 @@ pub(super) fn inputs(prepared: &Prepared, args: &Args, scope: &Layers<'_>, libra
             None => return Err(format!("inputs.artifacts.{} was not supplied", artifact.name)),
         }
     }
-    let absent = |a: &Artifact| a.optional && !args.artifacts.contains_key(&a.name) && !has_location(a);
-    inputs.artifacts.retain(|a| !absent(a));
     Ok(inputs)
 }
 

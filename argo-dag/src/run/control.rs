@@ -180,7 +180,7 @@ impl WorkflowRun {
             self.release(&node.id, holder);
         }
         if node.phase == "Succeeded"
-            && let Some(memo) = node.memoization_status.clone().filter(|m| !m.hit)
+            && let Some(memo) = node.memoization_status.clone().filter(|m| m.hit != Some(true))
         {
             let entry = MemoEntry {
                 node_id: node.id.clone(),
@@ -228,7 +228,8 @@ impl WorkflowRun {
         };
         let found = entry.unwrap_or_default().filter(|e| fresh(e));
         let hit = found.is_some();
-        let status = MemoizationStatus { hit, key: memo.key.clone(), cache_name: cache_name.clone(), ..MemoizationStatus::default() };
+        let status =
+            MemoizationStatus { hit: Some(hit), key: memo.key.clone(), cache_name: cache_name.clone(), ..MemoizationStatus::default() };
         if let Some(mut entry) = found {
             let outputs = entry.outputs.take();
             self.ensure_node(&act, act.prepared.node_type(), "Pending");

@@ -17,6 +17,8 @@ use crate::validate;
 const COMPLETED: &str = "workflows.argoproj.io/completed";
 const PHASE: &str = "workflows.argoproj.io/phase";
 const EXIT: &str = "exit";
+const TEMPLATE: &str = "workflows.argoproj.io/workflow-template";
+const CLUSTER_TEMPLATE: &str = "workflows.argoproj.io/cluster-workflow-template";
 
 /// What the workflow's own hooks have come to.
 #[derive(Default)]
@@ -77,6 +79,10 @@ impl WorkflowRun {
         }
         if is_new {
             self.workflow.status.started_at = self.time();
+            if let Some(reference) = &self.workflow.spec.workflow_template_ref {
+                let label = if reference.cluster_scope { CLUSTER_TEMPLATE } else { TEMPLATE };
+                self.workflow.metadata.labels.insert(label.to_owned(), reference.name.clone());
+            }
             self.add_metadata();
             self.create_claims();
             self.create_budget();
@@ -389,6 +395,7 @@ impl WorkflowRun {
         }
         self.acts.clear();
         self.places.clear();
+        self.limits.clear();
         self.work.clear();
         self.blocked.clear();
         self.timers.clear();
@@ -399,6 +406,10 @@ impl WorkflowRun {
         let conditions = &mut self.workflow.status.conditions;
         match conditions.iter_mut().find(|c| c.type_ == kind) {
             Some(known) => status.clone_into(&mut known.status),
+            None if kind == "PodRunning" => {
+                let condition = Condition { type_: kind.to_owned(), status: status.to_owned(), ..Condition::default() };
+                conditions.insert(0, condition);
+            }
             None => conditions.push(Condition { type_: kind.to_owned(), status: status.to_owned(), ..Condition::default() }),
         }
     }
@@ -408,11 +419,9 @@ impl WorkflowRun {
         if self.launched || self.is_ended() {
             self.workflow.status.progress = self.tree.progress();
         }
-        if self.pods_seen && !self.is_ended() {
-            let running = if self.running_pods.is_empty() { "False" } else { "True" };
+        if self.pods_seen {
+            let running = if self.running_pods.is_empty() || self.is_ended() { "False" } else { "True" };
             self.condition("PodRunning", running);
-        } else if self.is_ended() && self.workflow.status.conditions.iter().any(|c| c.type_ == "PodRunning") {
-            self.condition("PodRunning", "False");
         }
     }
 

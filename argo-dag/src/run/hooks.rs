@@ -147,8 +147,7 @@ impl WorkflowRun {
 
 /// What a hook calls, and with what.
 pub(super) fn hook_request(hook: &LifecycleHook, scope: &Layers<'_>) -> Result<(Target, Args), String> {
-    let raw = Doc::parse(serde_json::to_value(&hook.arguments).unwrap_or_default());
-    let arguments = args::arguments(&raw, &hook.arguments, scope)?;
+    let arguments = args::arguments(&hook.arguments, scope)?;
     let target = serde_json::json!({"template": hook.template, "templateRef": hook.template_ref});
     let target = Doc::parse(target).render(scope, Policy::KeepUnknown).map_err(|e| e.to_string())?;
     Ok((serde_json::from_value(target).unwrap_or_default(), arguments))

@@ -183,7 +183,8 @@ impl WorkflowRun {
         for node in &nodes {
             run.count(node, 1);
         }
-        run.pods_seen = !run.workflow.status.phase.is_empty();
+        run.pods_seen = !run.workflow.status.phase.is_empty() && !run.is_ended();
+        run.complete_resumed();
         run.workflow_locks_held = run.workflow.status.started_at.is_some();
         run.restore_outputs();
         Ok(run)
@@ -201,7 +202,7 @@ impl WorkflowRun {
     pub fn handle(&mut self, event: TaskEvent, now: Timestamp) {
         self.now = self.now.max(now);
         // As upstream does: from the second look on, whether there are pods or not.
-        self.pods_seen |= self.begun;
+        self.pods_seen |= self.begun && !self.is_ended();
         if !self.begun {
             self.begin();
         }

@@ -193,10 +193,11 @@ impl WorkflowRun {
             if let Some(code) = outcome.exit_code.filter(|_| over) {
                 n.outputs.get_or_insert_with(Outputs::default).exit_code = Some(code.to_string());
             }
+            if is_progress(&seen.progress) {
+                n.progress.clone_from(&seen.progress);
+            }
             if phase == "Succeeded" {
                 n.progress = complete(&n.progress);
-            } else if is_progress(&seen.progress) {
-                n.progress.clone_from(&seen.progress);
             }
         });
         if over && !stopping && is_daemon && phase == "Succeeded" {
@@ -316,8 +317,10 @@ impl WorkflowRun {
     pub(super) fn pod_overdue(&mut self, id: &str) {
         let Some(act) = self.acts.get(id) else { return };
         let due = self.deadline_of(act).is_some_and(|d| d <= self.now);
-        let unseen = matches!(&act.kind, Kind::Pod(p) if p.create_at.is_some());
-        if due && unseen {
+        let uncreated = matches!(&act.kind, Kind::Pod(p) if p.create_at.is_some());
+        // Kubernetes counts from the start of a pod, a template's timeout from the start of its node.
+        let stuck = !act.template.timeout.is_empty() && self.tree.get(id).is_some_and(|n| n.phase == "Pending");
+        if due && (uncreated || stuck) {
             let name = if let Kind::Pod(p) = &act.kind { p.name.clone() } else { String::new() };
             self.fail_node(id, "Step exceeded its deadline");
             self.effect(&["pod", id, "delete"], Effect::DeletePod { node_id: id.to_owned(), name, delay_seconds: 0, force: false });
@@ -368,6 +371,20 @@ impl WorkflowRun {
             }
         }
         Ok(())
+    }
+
+    /// Nodes that somebody resumed by writing their phase have done all they had to do.
+    pub(super) fn complete_resumed(&mut self) {
+        let resumed: Vec<String> = self
+            .tree
+            .nodes
+            .values()
+            .filter(|n| n.type_ == "Suspend" && n.phase == "Succeeded" && n.progress != complete(&n.progress))
+            .map(|n| n.id.clone())
+            .collect();
+        for id in resumed {
+            self.change(&id, |n| n.progress = complete(&n.progress));
+        }
     }
 
     /// A suspension with a duration has lasted as long as it should.

@@ -161,8 +161,7 @@ impl WorkflowRun {
                 None => {
                     let item = names_of(call, &call.name, Layer::new());
                     if proceeds {
-                        args::arguments(&call.arguments, &call.raw_arguments, &scope.with(&item))
-                            .map_err(|e| format!("failed to resolve references: {e}"))?;
+                        args::arguments(&call.arguments, &scope.with(&item)).map_err(|e| format!("failed to resolve references: {e}"))?;
                     }
                     queue.push(Queued { call: Arc::clone(call), ordinal, name: call.name.clone(), item });
                 }
@@ -266,7 +265,7 @@ impl WorkflowRun {
             }
             Err(e) => return self.refuse_call(act, &call, name, &layers, &when_error(&when, &e)),
         }
-        let arguments = match args::arguments(&call.arguments, &call.raw_arguments, &layers) {
+        let arguments = match args::arguments(&call.arguments, &layers) {
             Ok(arguments) => arguments,
             Err(message) => return self.refuse_call(act, &call, name, &layers, &message),
         };
@@ -358,7 +357,13 @@ impl WorkflowRun {
         {
             let unmade = matches!(node.phase.as_str(), "Skipped" | "Omitted");
             let declared = if unmade { self.declared_outputs(act, call) } else { None };
-            return Ok(outputs::names(prefix, &node, declared.as_ref()));
+            let mut names = outputs::names(prefix, &node, declared.as_ref());
+            // A retried daemon is where its last attempt is.
+            let attempt = node.children.last().filter(|_| node.type_ == "Retry" && node.daemoned == Some(true));
+            if let Some(attempt) = attempt.and_then(|id| self.tree.get(id)) {
+                names.insert(format!("{prefix}.ip"), text(attempt.pod_ip.as_str()));
+            }
+            return Ok(names);
         }
         let turns = self.turn_nodes(around, name);
         let turns: Vec<&argo_core::workflows::NodeStatus> = turns.iter().collect();

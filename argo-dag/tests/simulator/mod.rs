@@ -158,13 +158,28 @@ impl World {
         open.map(|(_, n)| format!("{} {} {}", n["name"], n["phase"], n["message"])).collect::<Vec<_>>().join(", ")
     }
 
-    // The controller starts: it loads what is stored and is told of all that there is.
+    // The controller starts: it loads what is stored and is told of all that there is. It may stop again on the way, twice at most.
     fn start(&mut self) -> Result<(), String> {
-        self.load()?;
-        for event in self.everything() {
-            self.hand_over_loaded(event)?;
+        let crashes = self.faults.crashes;
+        for attempt in 0..3 {
+            self.faults.crashes = crashes && attempt < 2;
+            let ended = self.begin();
+            self.faults.crashes = crashes;
+            if ended? {
+                return Ok(());
+            }
         }
         Ok(())
+    }
+
+    fn begin(&mut self) -> Result<bool, String> {
+        self.load()?;
+        for event in self.everything() {
+            if !self.hand_over_loaded(event)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn load(&mut self) -> Result<(), String> {
@@ -224,10 +239,11 @@ impl World {
                 self.hand_over_loaded(event)?;
             }
         }
-        self.hand_over_loaded(event)
+        if self.hand_over_loaded(event)? { Ok(()) } else { self.start() }
     }
 
-    fn hand_over_loaded(&mut self, event: TaskEvent) -> Result<(), String> {
+    // False when the controller stopped on the way: what was not written is lost, and the next start decides it anew.
+    fn hand_over_loaded(&mut self, event: TaskEvent) -> Result<bool, String> {
         let shown = if self.faults.shadow { format!("{event:?}") } else { String::new() };
         let crash_after = if self.faults.crashes && self.rng.one_in(20) { Some(self.rng.below(3)) } else { None };
         let now = self.now;
@@ -238,8 +254,7 @@ impl World {
         let mut effects = 0_usize;
         while let Some(keyed) = self.run.as_mut().and_then(WorkflowRun::poll_effect) {
             if crash_after == Some(applied) {
-                // What was not written is lost; the next start decides it anew.
-                return self.start();
+                return Ok(false);
             }
             applied += 1;
             effects += 1;
@@ -252,8 +267,8 @@ impl World {
                 self.apply(keyed.effect)?;
             }
         }
-        if crash_after == Some(applied) && !self.over() {
-            return self.start();
+        if crash_after == Some(applied) {
+            return Ok(false);
         }
         if let Some(patch) = self.run.as_mut().and_then(WorkflowRun::take_patch) {
             argo_core::patch::merge::apply(&mut self.object, &patch);
@@ -261,7 +276,7 @@ impl World {
         if self.faults.shadow && !self.over() {
             self.compare_with_shadow(&shown)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     // A run loaded now and told of what the first was told of wants nothing new.

@@ -6,9 +6,11 @@ mod controller_traces;
 mod core;
 mod examples;
 mod go;
+mod kubeapi;
 mod lang;
 mod lang_cron;
 mod lang_govaluate;
+mod lang_paths;
 mod node_ids;
 mod recorded;
 mod rollouts;
@@ -28,13 +30,21 @@ pub fn find(file: &str) -> Option<Adapter> {
         "core/strategic" => Some(core::strategic),
         "core/selector" => Some(core::selector),
         "core/scalar" => Some(core::scalar),
+        "core/quantity" => Some(core::quantity),
+        "core/fnv" => Some(core::fnv),
+        "core/podhash" => Some(core::podhash),
         "lang/expr" => Some(lang::expr),
         "lang/cron" => Some(lang_cron::cron),
         "events/golden_cron" => Some(lang_cron::golden_cron),
+        "lang/jsonpath" => Some(lang_paths::jsonpath),
+        "lang/gjson" => Some(lang_paths::gjson),
+        "lang/sjson" => Some(lang_paths::sjson),
+        "events/golden_sjson" => Some(lang_paths::golden_sjson),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
         "examples/round_trip" => Some(examples::round_trip),
+        _ if file.starts_with("kubeapi/") => Some(kubeapi::run),
         _ => None,
     }
 }

@@ -36,6 +36,7 @@ impl LocalStore {
 
     fn place(&self, location: &Location) -> Result<PathBuf, StoreError> {
         let (bucket, key) = self.bucket(location)?;
+        let key = key.trim_end_matches('/');
         if key.is_empty() {
             return Err(StoreError::Location { location: location.to_string(), reason: "the key is empty".to_owned() });
         }
@@ -74,10 +75,8 @@ impl ArtifactStore for LocalStore {
         let scratch = tempfile::Builder::new().prefix(".saving-").tempdir_in(folder).map_err(at(folder))?;
         let copy = scratch.path().join("content");
         archive::copy(from, &copy)?;
-        if place.is_dir() || copy.is_dir() {
-            remove(&place).map_err(at(&place))?;
-        }
-        fs::rename(&copy, &place).map_err(at(&place))
+        // A folder is many objects in an object store: it joins what is there with the same beginning of the key.
+        Ok(archive::put(&copy, &place)?)
     }
 
     async fn delete(&self, location: &Location) -> Result<(), StoreError> {
@@ -152,12 +151,13 @@ mod tests {
         fs::create_dir_all(out.join("sub")).unwrap();
         fs::write(out.join("sub/x"), "x").unwrap();
         fs::write(out.join("y"), "y").unwrap();
+        store.save(&s3("d/"), &out).await.unwrap();
+        fs::rename(out.join("y"), out.join("z")).unwrap();
         store.save(&s3("d"), &out).await.unwrap();
-        store.save(&s3("d"), &out).await.unwrap();
-        store.save(&s3("dd"), &out.join("y")).await.unwrap();
-        assert_eq!(store.list(&s3("d")).await.unwrap(), ["d/sub/x", "d/y", "dd"]);
+        store.save(&s3("dd"), &out.join("z")).await.unwrap();
+        assert_eq!(store.list(&s3("d")).await.unwrap(), ["d/sub/x", "d/y", "d/z", "dd"]);
         assert_eq!(store.list(&s3("d/s")).await.unwrap(), ["d/sub/x"]);
-        assert_eq!(store.list(&s3("")).await.unwrap().len(), 3);
+        assert_eq!(store.list(&s3("")).await.unwrap().len(), 4);
         store.delete(&s3("d")).await.unwrap();
         store.delete(&s3("d")).await.unwrap();
         assert!(!store.exists(&s3("d")).await.unwrap() && store.exists(&s3("dd")).await.unwrap());

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use crate::archive::ArchiveError;
 use crate::{Paths, Settings};
 
+mod collect;
 #[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "http")]
@@ -26,6 +27,7 @@ mod location;
 pub mod raw;
 mod save;
 
+pub use collect::{CollectError, collect};
 pub use load::{LoadError, load_inputs};
 pub use location::{Location, LocationError};
 pub use save::{SaveError, save_file, save_output};

@@ -18,7 +18,8 @@ use nix::unistd::Pid;
 use crate::artifact::chain;
 use crate::cli::{FAILURE, leave_message};
 use crate::init::container_folder;
-use crate::template::{MAIN, archives_logs};
+use crate::paths::{LOCAL_ROOT, SCRIPT, below};
+use crate::template::{MAIN, archives_logs, main_containers};
 use crate::{Paths, parse_duration};
 
 mod find;
@@ -143,11 +144,14 @@ fn execute(command: &[OsString], container: &str, paths: &Paths) -> Result<u8, E
     wait_for_dependencies(&template, container, paths, &signals)?;
     let mut words = command.to_vec();
     words.extend(arguments_from_file()?);
+    // Where the pod has no file system of its own, the script is not where the pod's spec says.
+    words.iter_mut().filter(|word| *word == SCRIPT).for_each(|word| *word = paths.script().into_os_string());
     let (program, arguments) = words.split_first().ok_or(find::FindError::Empty)?;
     let program = find_command(program, std::env::var_os("PATH").as_deref(), &paths.executor())?;
     pause(paths, container, "ARGO_DEBUG_PAUSE_BEFORE", "before");
     let (attempts, delay) = retries(&template)?;
-    let keeps_output = archives_logs(&template) || std::env::var("ARGO_INCLUDE_SCRIPT_OUTPUT").is_ok_and(|v| v == "true");
+    let wanted = archives_logs(&template) || std::env::var("ARGO_INCLUDE_SCRIPT_OUTPUT").is_ok_and(|v| v == "true");
+    let keeps_output = wanted && main_containers(&template).iter().any(|name| name == container);
     let mut left = attempts;
     let ended = loop {
         left = left.saturating_sub(1);
@@ -247,6 +251,9 @@ fn attempt(
     let own_group = !io::IsTerminal::is_terminal(&io::stdin());
     if own_group {
         command.process_group(0);
+    }
+    if let (Some(root), Ok(file)) = (std::env::var_os(LOCAL_ROOT), std::env::var("ARGO_PROGRESS_FILE")) {
+        command.env("ARGO_PROGRESS_FILE", below(Path::new(&root), &file));
     }
     if keeps_output {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

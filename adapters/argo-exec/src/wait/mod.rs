@@ -21,6 +21,7 @@ mod report;
 
 pub use outputs::{MAX_RESULT, ParameterError};
 pub use report::Reporter;
+pub(crate) use report::client;
 
 use pod::PodWatch;
 use progress::Progress;
@@ -38,6 +39,9 @@ pub enum WaitError {
     /// There is no way to the API.
     #[error("no Kubernetes API to report to: neither a service account nor KUBECONFIG")]
     Config(#[source] Box<kube::config::InferConfigError>),
+    /// The service account is not usable.
+    #[error("service account of the pod")]
+    InCluster(#[source] Box<kube::config::InClusterError>),
     /// The client could not be set up.
     #[error("Kubernetes client")]
     Client(#[source] Box<kube::Error>),
@@ -239,7 +243,11 @@ impl Containers {
             tokio::select! {
                 Some(()) = self.changes.recv() => {}
                 () = tokio::time::sleep(LOOK) => {}
-                _ = self.pod.next() => {}
+                signal = self.pod.next() => {
+                    if let Some(signal) = signal {
+                        self.tell(&left, signal);
+                    }
+                }
                 () = sleep_until(if killed { kill_at + AFTER_KILL } else { kill_at }) => {
                     if killed {
                         tracing::warn!(containers = ?left, "sidecars did not end");

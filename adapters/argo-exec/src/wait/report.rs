@@ -42,15 +42,27 @@ fn has_code(error: &kube::Error, code: u16) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == code)
 }
 
+// Not simply inferred: that would prefer a kubeconfig in the user's home folder, which a pod on the user's machine sees and must not use.
+async fn configuration() -> Result<Config, WaitError> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    if !set("KUBECONFIG") && set("KUBERNETES_SERVICE_HOST") {
+        return Config::incluster_env().map_err(|e| WaitError::InCluster(Box::new(e)));
+    }
+    Config::infer().await.map_err(|e| WaitError::Config(Box::new(e)))
+}
+
+/// A client with the pod's own way to the API.
+pub(crate) async fn client() -> Result<Client, WaitError> {
+    Client::try_from(configuration().await?).map_err(|e| WaitError::Client(Box::new(e)))
+}
+
 impl Reporter {
     /// A reporter with the pod's own way to the API: its service account, or `KUBECONFIG`.
     ///
     /// # Errors
     /// There is no such way.
     pub async fn connect(settings: &Settings) -> Result<Self, WaitError> {
-        let config = Config::infer().await.map_err(|e| WaitError::Config(Box::new(e)))?;
-        let client = Client::try_from(config).map_err(|e| WaitError::Client(Box::new(e)))?;
-        Ok(Self::new(client, settings))
+        Ok(Self::new(client().await?, settings))
     }
 
     /// A reporter that uses a client's default namespace.

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use argo_core::workflows::{NodeResult, TtlStrategy, Workflow, WorkflowTaskResult};
 use argo_core::{EffectId, Keyed};
 use argo_dag::event::Control;
-use argo_dag::{Effect, PodSeen, TaskEvent};
+use argo_dag::{Effect, PodSeen, RunConfig, TaskEvent, WorkflowRun};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::library::{Caches, NamespaceLibrary};
-use super::run::{Run, Runs};
 use super::{COMPLETED, PHASE, POD, REPORT_COMPLETED, TASK_RESULT};
 use crate::crd;
 use crate::driver::{Decision, Engine, Failure, Input, Key, OnConflict, Stage};
@@ -35,11 +34,11 @@ pub(super) enum WorkflowEffect {
 pub(super) struct WorkflowEngine {
     key: Key,
     caches: Arc<Caches>,
-    runs: Arc<dyn Runs>,
+    config: Arc<RunConfig>,
     seen: Option<Arc<DynamicObject>>,
     /// The object is to be loaded before anything else is decided.
     stale: bool,
-    run: Option<Box<dyn Run>>,
+    run: Option<Box<WorkflowRun>>,
     /// Why it cannot be run at all, and since when.
     broken: Option<(String, Timestamp)>,
     pods: BTreeMap<String, PodSeen>,
@@ -50,11 +49,11 @@ pub(super) struct WorkflowEngine {
 }
 
 impl WorkflowEngine {
-    pub(super) fn new(key: &Key, caches: Arc<Caches>, runs: Arc<dyn Runs>) -> Self {
+    pub(super) fn new(key: &Key, caches: Arc<Caches>, config: Arc<RunConfig>) -> Self {
         Self {
             key: key.clone(),
             caches,
-            runs,
+            config,
             seen: None,
             stale: false,
             run: None,
@@ -93,11 +92,11 @@ impl WorkflowEngine {
             return;
         }
         let library = Arc::new(NamespaceLibrary { caches: Arc::clone(&self.caches), namespace: self.key.namespace.clone() });
-        match self.runs.load(&workflow, library, now) {
-            Ok(run) => self.run = Some(run),
+        match WorkflowRun::load(&workflow, library, Arc::clone(&self.config), now) {
+            Ok(run) => self.run = Some(Box::new(run)),
             Err(_) if has_ended => return,
             Err(error) => {
-                self.broken = Some((error, now));
+                self.broken = Some((error.to_string(), now));
                 return;
             }
         }
@@ -143,7 +142,7 @@ impl WorkflowEngine {
             return;
         }
         let Ok(value) = serde_json::to_value(object) else { return };
-        let Some(pod) = self.runs.pod_seen(&value) else { return };
+        let Some(pod) = argo_dag::pod::seen(&value) else { return };
         self.expected.remove(&pod.node_id);
         if self.pods.get(&pod.name) == Some(&pod) {
             return;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use argo_core::{EffectId, Keyed};
 use argo_dag::effect::MemoEntry;
+use argo_dag::locks::LockRequest;
 use argo_dag::{Effect, TaskEvent};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, PersistentVolumeClaim, Pod};
@@ -14,6 +15,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::engine::WorkflowEffect;
+use super::locks::Locks;
 use super::{COMPLETED, CONFIG_MAP_TYPE, EXECUTION};
 use crate::clock::Clock;
 use crate::crd;
@@ -24,6 +26,7 @@ pub(super) struct WorkflowInterpreter {
     pub(super) clock: Arc<dyn Clock>,
     /// Whether Kubernetes events are recorded.
     pub(super) events: bool,
+    pub(super) locks: Arc<Locks>,
 }
 
 type Answers = Result<Vec<(Key, TaskEvent)>, Failure>;
@@ -83,12 +86,11 @@ impl WorkflowInterpreter {
                     "not supported yet: HTTP and plugin templates, which need the agent; use a container template that makes the request";
                 return Err(Failure { transient: false, message: message.to_owned() });
             }
-            Effect::AcquireLocks { .. } => {
-                let message = "not supported yet: mutexes and semaphores; take `synchronization` out of the workflow";
-                return Err(Failure { transient: false, message: message.to_owned() });
+            Effect::AcquireLocks { locks, holder, priority, created, .. } => {
+                let request = LockRequest { locks: locks.clone(), holder: holder.clone(), priority: *priority, created: *created };
+                return Ok(self.locks.acquire(&request));
             }
-            // Nothing can be held yet, so there is nothing to give back.
-            Effect::ReleaseLocks { .. } => {}
+            Effect::ReleaseLocks { holder } => return Ok(self.locks.release(holder)),
             Effect::ReadMemo { node_id, config_map, key } => {
                 let entry = self.read_memo(target, config_map, key).await?;
                 return Ok(vec![(target.key.clone(), TaskEvent::Memo { node_id: node_id.clone(), entry })]);

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use argo_core::workflows::{ClusterWorkflowTemplate, WorkflowTemplate};
+use argo_dag::Library;
 use futures::StreamExt;
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
@@ -13,8 +14,6 @@ use kube::{Api, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::oneshot;
-
-use super::run::Library;
 
 type Name = (String, String);
 
@@ -30,7 +29,7 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T: DeserializeOwned> Cache<T> {
-    fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>>
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>>
     where
         Name: Hash + Eq,
     {

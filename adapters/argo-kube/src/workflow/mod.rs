@@ -3,11 +3,12 @@
 mod engine;
 mod interpreter;
 mod library;
-mod run;
+mod locks;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use argo_dag::RunConfig;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::Client;
 use kube::core::ApiResource;
@@ -20,7 +21,7 @@ use crate::driver::{self, Driver, DriverOptions, Primary, Source};
 use engine::WorkflowEngine;
 use interpreter::WorkflowInterpreter;
 use library::Caches;
-pub use run::{Library, Run, Runs};
+use locks::Locks;
 
 const POD: &str = "Pod";
 const TASK_RESULT: &str = "WorkflowTaskResult";
@@ -51,6 +52,8 @@ pub struct ControllerConfig {
     pub config_maps: String,
     /// Whether Kubernetes events are recorded on workflows.
     pub events: bool,
+    /// How workflows are run and their pods made.
+    pub run: Arc<RunConfig>,
     /// How the driver works.
     pub driver: DriverOptions,
     /// Where the time comes from.
@@ -64,6 +67,7 @@ impl Default for ControllerConfig {
             instance_id: String::new(),
             config_maps: String::new(),
             events: true,
+            run: Arc::new(RunConfig::default()),
             driver: DriverOptions::default(),
             clock: Arc::new(SystemClock),
         }
@@ -73,20 +77,19 @@ impl Default for ControllerConfig {
 /// Runs workflows.
 pub struct WorkflowController {
     client: Client,
-    runs: Arc<dyn Runs>,
     config: ControllerConfig,
 }
 
 impl WorkflowController {
-    /// A controller over the API that `client` speaks to, running workflows by the engine that `runs` gives; the definitions must be [installed](crate::crd::install).
+    /// A controller over the API that `client` speaks to; the definitions must be [installed](crate::crd::install).
     #[must_use]
-    pub fn new(client: Client, runs: Arc<dyn Runs>, config: ControllerConfig) -> Self {
-        Self { client, runs, config }
+    pub fn new(client: Client, config: ControllerConfig) -> Self {
+        Self { client, config }
     }
 
     /// Runs until `shutdown`. Dropping the future stops it at once, which is as safe: whoever runs next goes on from what the API holds.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { client, runs, config } = self;
+        let Self { client, config } = self;
         let namespace = config.namespace.as_str();
         let caches = Arc::new(Caches::default());
 
@@ -111,6 +114,7 @@ impl WorkflowController {
         };
 
         let primary = Primary { resource: crd::WORKFLOW.resource(), status_subresource: crd::WORKFLOW.status };
+        let primary_resource = primary.resource.clone();
         let mine = if config.instance_id.is_empty() { format!("!{INSTANCE_ID}") } else { format!("{INSTANCE_ID}={}", config.instance_id) };
         let workflows =
             Source::objects("Workflow", driver::api(&client, &primary.resource, namespace), watcher::Config::default().labels(&mine));
@@ -127,13 +131,21 @@ impl WorkflowController {
             watcher::Config::default().labels(WORKFLOW_LABEL),
             WORKFLOW_LABEL,
         );
-        let interpreter = WorkflowInterpreter { client: client.clone(), clock: Arc::clone(&config.clock), events: config.events };
+        let locks = Locks::new(Arc::clone(&caches));
+        let interpreter = WorkflowInterpreter {
+            client: client.clone(),
+            clock: Arc::clone(&config.clock),
+            events: config.events,
+            locks: Arc::clone(&locks),
+        };
         let engines = Arc::clone(&caches);
-        let make = move |key: &driver::Key| WorkflowEngine::new(key, Arc::clone(&engines), Arc::clone(&runs));
+        let run_config = Arc::clone(&config.run);
+        let make = move |key: &driver::Key| WorkflowEngine::new(key, Arc::clone(&engines), Arc::clone(&run_config));
         let driver = Driver::new(client.clone(), primary, interpreter, make, Arc::clone(&config.clock), config.driver.clone());
         let driving = async {
             // A workflow must not be told that a template is missing while templates are still being listed.
             let _ = tokio::join!(templates_listed, cluster_templates_listed, config_maps_listed);
+            locks.restore(&driver::api(&client, &primary_resource, namespace), &mine).await;
             driver.run(workflows, vec![pods, results], std::future::pending()).await;
         };
         tokio::select! {

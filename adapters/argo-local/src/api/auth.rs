@@ -403,6 +403,10 @@ impl Api {
                 json!({"allowed": self.allows(&user, &Attributes::of_review(&spec))})
             }
         };
+        if ask.resource.plural.ends_with("accessreviews") {
+            let update = super::write::Update { manager: ask.manager(), applied: false };
+            self.track(ask, None, &mut object, &update, now);
+        }
         json::map(&mut object).insert("status".to_owned(), status);
         let stamped = render::stamped(&object, &ask.api_version(), &ask.resource.kind);
         Ok(Answer::Whole(render::value(201, &stamped, ask.accept)))

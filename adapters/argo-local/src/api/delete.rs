@@ -140,6 +140,10 @@ impl Api {
         let grace = builtin::grace(&resource, &object, options.grace);
         let finalizers = propagation_finalizers(&object, options.policy.as_deref(), builtin::orphans_by_default(&resource));
         let was_deleting = json::deleting(&object);
+        let mut finalizers = finalizers;
+        if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !finalizers.iter().any(|f| f == super::crd::CLEANUP) {
+            finalizers.push(super::crd::CLEANUP.to_owned());
+        }
         let held = !finalizers.is_empty() || builtin::held(&resource, &object);
         let metadata = json::metadata(&mut object);
         if finalizers.is_empty() {
@@ -192,14 +196,14 @@ impl Api {
             return Ok(Gone::Now(Arc::new(Stored { value: last, revision: old.revision })));
         }
         let key = (json::meta(&old.value, "namespace").to_owned(), json::meta(&old.value, "name").to_owned());
-        let graceful = builtin::graceful(&resource);
-        if graceful {
+        let shows = builtin::delete_shows_object(&resource);
+        if builtin::graceful(&resource) {
             // What watchers see of a pod's end carries the time of its deletion.
             self.table_mut(resource.slot)?.objects.insert(key.clone(), Arc::new(Stored { value: last, revision: old.revision }));
         }
         let gone = self.commit(resource.slot, key, None)?;
         self.after_write(&resource, Some(old), None, now)?;
-        Ok(Gone::Now(if graceful { gone } else { Arc::clone(old) }))
+        Ok(Gone::Now(if shows { gone } else { Arc::clone(old) }))
     }
 
     pub(crate) fn delete_collection(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {

@@ -29,6 +29,7 @@ mod discovery;
 mod entropy;
 #[allow(dead_code)]
 mod failure;
+mod fields;
 mod json;
 #[allow(dead_code)]
 mod names;
@@ -40,6 +41,7 @@ mod render;
 mod resources;
 mod selectors;
 mod store;
+mod strategic;
 mod subresources;
 mod table;
 mod types;
@@ -210,6 +212,12 @@ impl Api {
         }
     }
 
+    /// What a request is told whose credentials nobody knows.
+    #[must_use]
+    pub fn unauthorized() -> Reply {
+        render::failure(&Failure::new(401, "Unauthorized", "Unauthorized", None), Accept::default())
+    }
+
     /// What has been written since the last call, in order, for whoever keeps it.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
@@ -257,8 +265,9 @@ fn read_body(ask: &Ask, body: &[u8]) -> Result<Value, Failure> {
             match read {
                 Ok(documents) => Ok(documents.into_iter().next().map_or(Value::Null, |d| d.value)),
                 Err(error) => Err(Failure::bad_request(format!(
-                    "the object provided is unrecognized (must be of type {}): {error} ({})",
+                    "the object provided is unrecognized (must be of type {}): {} ({})",
                     ask.resource.kind,
+                    yaml_error(&text, &error),
                     hex_prefix(body)
                 ))),
             }
@@ -271,6 +280,13 @@ fn read_body(ask: &Ask, body: &[u8]) -> Result<Value, Failure> {
             None,
         )),
     }
+}
+
+/// What is wrong with a YAML text, in the words of Go's parser for the common case.
+fn yaml_error(text: &str, error: &impl std::fmt::Display) -> String {
+    let line = text.lines().count().max(1);
+    let open = text.trim_end().ends_with(['[', '{', ',']);
+    if open { format!("yaml: line {line}: did not find expected node content") } else { format!("yaml: {error}") }
 }
 
 /// The first bytes of a body, as messages show them.

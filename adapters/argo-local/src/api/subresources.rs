@@ -11,7 +11,7 @@ use super::failure::{Cause, Failure, Named};
 use super::selectors::Labels;
 use super::store::Stored;
 use super::write::Update;
-use super::{Answer, Api, json, patch, read_body, render};
+use super::{Answer, Api, builtin, json, patch, read_body, render};
 use crate::backend::LogOptions;
 
 impl Ask {
@@ -59,6 +59,10 @@ impl Api {
             }
             ("", "serviceaccounts", "token") if verb == "create" => self.token(ask, body, now),
             ("", "namespaces", "finalize") if verb == "update" => self.finalize(ask, body, now),
+            _ if ask.resource.custom() => {
+                let failure = Failure::not_found(ask.named(ask.name.as_deref().unwrap_or_default()));
+                Err(failure.with_message("the server could not find the requested resource"))
+            }
             _ => Err(Failure::no_such_resource()),
         }
     }
@@ -266,6 +270,11 @@ impl Api {
             let own = json::map(metadata.entry("annotations").or_insert_with(|| json!({})));
             own.extend(annotations.clone());
         }
+        if let Some(labels) = json::at(&binding, &["metadata", "labels"]).and_then(Value::as_object) {
+            let metadata = json::metadata(&mut value);
+            let own = json::map(metadata.entry("labels").or_insert_with(|| json!({})));
+            own.extend(labels.clone());
+        }
         let conditions = json::child(&mut value, "status").entry("conditions").or_insert_with(|| json!([]));
         if let Some(list) = conditions.as_array_mut() {
             list.retain(|c| json::text(c, &["type"]) != "PodScheduled");
@@ -294,6 +303,20 @@ impl Api {
         }
         let resource = Arc::clone(&ask.resource);
         let inner = Ask::internal(&resource, "v1", ask.namespace.as_deref(), &name);
+        let mut pod = pod;
+        if !options.dry_run && !json::deleting(&pod.value) && builtin::grace(&resource, &pod.value, options.grace) != Some(0) {
+            let mut value = pod.value.clone();
+            let conditions = json::child(&mut value, "status").entry("conditions").or_insert_with(|| json!([]));
+            if let Some(list) = conditions.as_array_mut() {
+                list.retain(|c| json::text(c, &["type"]) != "DisruptionTarget");
+                list.push(json!({
+                    "type": "DisruptionTarget", "status": "True", "lastProbeTime": null, "lastTransitionTime": json::time(now),
+                    "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting",
+                }));
+            }
+            let key = (ask.namespace.clone().unwrap_or_default(), name.clone());
+            pod = self.commit(resource.slot, key, Some(value))?;
+        }
         self.delete_object(&inner, &pod, &options, now)?;
         Ok(Answer::Whole(render::value(201, &created(), ask.accept)))
     }

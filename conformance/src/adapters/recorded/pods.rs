@@ -18,8 +18,31 @@ const NOT_LOOKED_AT: [&str; 7] = [
 
 /// What differs first.
 pub(super) fn difference(expected: &Value, pod: &Value) -> Option<String> {
-    let (expected, got) = (recorded(expected), ours(pod));
+    let (mut expected, mut got) = (recorded(expected), ours(pod));
+    fill_in(&mut expected);
+    fill_in(&mut got);
     first_difference("", &expected, &got)
+}
+
+// What the API server fills in: files readable by their owner, requests as the limits say.
+fn fill_in(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if map.get("defaultMode").is_some_and(|mode| *mode == 420) {
+                map.remove("defaultMode");
+            }
+            if let Some(limits) = map.get("limits").and_then(Value::as_object).cloned()
+                && let Some(requests) = map.entry("requests").or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+            {
+                for (resource, amount) in limits {
+                    requests.entry(resource).or_insert(amount);
+                }
+            }
+            map.values_mut().for_each(fill_in);
+        }
+        Value::Array(list) => list.iter_mut().for_each(fill_in),
+        _ => {}
+    }
 }
 
 fn recorded(record: &Value) -> Value {

@@ -20,6 +20,8 @@ const START: i64 = 1_700_000_000;
 const MOST_EFFECTS: usize = 20_000;
 /// How far a `time` point may lie away, in seconds: the recorder gave up after that.
 const FARTHEST: i64 = 240;
+/// Above this number of nodes a run is loaded anew at some points only: the cost of a load grows with the tree.
+const MANY_NODES: usize = 12;
 /// How long a point took at least, in milliseconds.
 const POINT: i64 = 500;
 
@@ -38,6 +40,7 @@ struct Running {
     pods: BTreeMap<String, Pod>,
     results: BTreeMap<String, (NodeResult, bool)>,
     inbox: VecDeque<TaskEvent>,
+    loaded_at: Timestamp,
 }
 
 /// What the kubelet does a while after it was asked to.
@@ -88,7 +91,14 @@ impl World {
                     meta.insert("creationTimestamp".to_owned(), json!(Time(start()).to_string()));
                 }
                 order.push(name.clone());
-                let running = Running { object, run: None, pods: BTreeMap::new(), results: BTreeMap::new(), inbox: VecDeque::new() };
+                let running = Running {
+                    object,
+                    run: None,
+                    pods: BTreeMap::new(),
+                    results: BTreeMap::new(),
+                    inbox: VecDeque::new(),
+                    loaded_at: Timestamp::MIN,
+                };
                 runs.insert(name, running);
             }
         }
@@ -443,8 +453,17 @@ impl World {
         let Some(event) = self.runs.get_mut(name).and_then(|r| r.inbox.pop_front()) else { return Ok(()) };
         if self.mode == Mode::Reloaded && !matches!(event, TaskEvent::Locks { .. } | TaskEvent::Memo { .. }) {
             let waiting = self.runs.get_mut(name).map(|r| std::mem::take(&mut r.inbox)).unwrap_or_default();
-            let had_run = self.runs.get(name).is_some_and(|r| r.run.is_some());
-            if had_run {
+            let due = self.runs.get_mut(name).is_some_and(|r| {
+                let nodes = r.object.pointer("/status/nodes").and_then(Value::as_object).map_or(0, Map::len);
+                let points = i64::try_from(nodes / MANY_NODES).unwrap_or(i64::MAX);
+                let rest = SignedDuration::from_millis(POINT.saturating_mul(points));
+                let due = r.run.is_some() && now.duration_since(r.loaded_at) >= rest;
+                if due {
+                    r.loaded_at = now;
+                }
+                due
+            });
+            if due {
                 self.reload(name)?;
                 let told = self.runs.get_mut(name).map(|r| std::mem::take(&mut r.inbox)).unwrap_or_default();
                 for event in told {

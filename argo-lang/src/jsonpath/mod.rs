@@ -1,0 +1,140 @@
+//! JSONPath templates as kubectl and `outputs.valueFrom.jsonPath` have them (k8s.io/client-go's `util/jsonpath`).
+//!
+//! ```
+//! use argo_lang::{Value, jsonpath::{Missing, Program}};
+//!
+//! let program = Program::parse("{range .items[?(@.age > 30)]}{.name}: {.age}\n{end}").unwrap();
+//! let doc = Value::from(serde_json::json!({"items": [{"name": "ann", "age": 31}, {"name": "bob", "age": 25}]}));
+//! assert_eq!(program.run(&doc, Missing::Error).unwrap(), "ann: 31\n");
+//! ```
+//!
+//! Text stands outside of braces; `.field`, `['key']` (dots in it separate fields), `[0]`, `[-1:]`, `[0,2]`, `[*]`, `..`, `[?(@.a == "b")]` inside.
+//! Lists and maps come out as JSON, other values as Go prints them; several results are separated by blanks.
+//!
+//! Differences on purpose: maps are walked in the order of their keys (the reference's order is random); results are bounded in number.
+
+use std::sync::Arc;
+
+use crate::{ParseError, Value};
+
+mod parser;
+mod run;
+
+/// A parsed template; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Program(Arc<[Node]>);
+
+/// What becomes of a field that is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// It is an error.
+    #[default]
+    Error,
+    /// It finds nothing (kubectl's `--allow-missing-template-keys`).
+    Nothing,
+}
+
+/// A template that could not be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RunError(pub(crate) String);
+
+/// From, to, step of a slice.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slice {
+    from: Option<i64>,
+    to: Option<i64>,
+    /// `to` is the element after `from`: a single index.
+    single: bool,
+    step: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Text(String),
+    Field(String),
+    Slice(Slice),
+    Filter { left: Vec<Node>, operator: String, right: Vec<Node> },
+    Number(Value),
+    Wildcard,
+    Recursive,
+    Union(Vec<Vec<Node>>),
+    Identifier(String),
+    /// What stands in one pair of braces.
+    List(Vec<Node>),
+}
+
+impl Program {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(template: &str) -> Result<Self, ParseError> {
+        parser::parse(template).map(|nodes| Self(nodes.into()))
+    }
+
+    /// Reads a path that may stand without braces and leading dot, as kubectl's `custom-columns` and Argo's jsonPath fields allow.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse_relaxed(path: &str) -> Result<Self, ParseError> {
+        let bare = path.trim();
+        let bare = bare.strip_prefix('{').and_then(|p| p.strip_suffix('}')).unwrap_or(bare);
+        let bare = bare.strip_prefix('$').unwrap_or(bare);
+        let dot = if bare.starts_with(['.', '[']) { "" } else { "." };
+        Self::parse(&format!("{{{dot}{bare}}}"))
+    }
+
+    /// The text that the template makes of a document.
+    ///
+    /// # Errors
+    /// When a field is missing and must not be, or a value is of the wrong kind.
+    pub fn run(&self, document: &Value, missing: Missing) -> Result<String, RunError> {
+        run::print(&self.find(document, missing)?)
+    }
+
+    /// What each piece of the template finds.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn find(&self, document: &Value, missing: Missing) -> Result<Vec<Vec<Value>>, RunError> {
+        run::find(&self.0, document, missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Missing, Program};
+    use crate::Value;
+
+    fn run(template: &str) -> Result<String, String> {
+        let doc = Value::from(serde_json::json!({
+            "a.b": 1, "list": [{"n": "x", "v": 1}, {"n": "y", "v": 2.5}, {"n": "z"}], "s": "<t>", "null": null
+        }));
+        Program::parse(template).map_err(|e| e.message)?.run(&doc, Missing::Error).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn templates() {
+        for (template, expected) in [
+            ("x{.s}y", "x<t>y"),
+            (r"{.a\.b} {.null}", "1 null"),
+            ("{.list[*].n}", "x y z"),
+            ("{.list[0,2]['n']}", "x z"),
+            ("{.list[-1:].n}{.list[1:].n}", "zy z"),
+            ("{.list[0]}", r#"{"n":"x","v":1}"#),
+            ("{..n}", "x y z"),
+            (r#"{range .list[?(@.n != "y")]}{.n}{"\t"}{end}-"#, "x\tz\t-"),
+        ] {
+            assert_eq!(run(template).as_deref(), Ok(expected), "{template}");
+        }
+        for bad in ["{", "{.a", "{nope}", "{.list[x]}", "{.list[9]}", "{.list[2:1]}", "{end}", "{.nope}", "{'x}", "{..*}", "{[?(", "{&}"] {
+            assert!(run(bad).is_err(), "{bad}");
+        }
+        for bad in ["{[?(".repeat(50_000), "{".repeat(100_000), format!("{{{}}}", "[0,".repeat(100_000))] {
+            assert!(run(&bad).is_err());
+        }
+        let doubling = format!("{{.list{}}}", "[*]['n','n']".repeat(30));
+        assert!(run(&doubling).is_err());
+    }
+}
