@@ -23,6 +23,7 @@
 //! assert_eq!(paths.output_parameter("/tmp/out.txt"), std::path::Path::new("/scratch/run/outputs/parameters/tmp/out.txt"));
 //! ```
 
+mod api_error;
 pub mod archive;
 pub mod artifact;
 mod cli;
@@ -36,6 +37,7 @@ pub mod template;
 pub mod wait;
 mod watch;
 
+pub use api_error::ApiError;
 pub use cli::main;
 pub use paths::Paths;
 pub use settings::{Settings, SettingsError, parse_duration};
