@@ -14,6 +14,14 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// Whether the server understood and will not do it, now or later.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.0.as_ref(), Error::Api(status) if matches!(status.code, 400..=499) && !matches!(status.code, 408 | 409 | 410 | 429))
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self(Box::new(error))
