@@ -165,6 +165,8 @@ struct Context {
     events: events::Events,
     clock: Clock,
     host_mounts: Vec<PathBuf>,
+    /// It was said that limits are not enforced.
+    unlimited: std::sync::atomic::AtomicBool,
 }
 
 impl Context {
@@ -267,6 +269,7 @@ async fn set_up(client: Client, options: NodeOptions) -> Result<Context, NodeErr
         events: events::Events::new(client.clone(), options.name.clone(), clock.clone()),
         tokens: tokens::Tokens::new(client.clone(), root.join("tokens"), options.api.clone(), clock.clone()),
         host_mounts: sandbox::host_mounts(&root),
+        unlimited: std::sync::atomic::AtomicBool::new(false),
         client,
         root,
         program,
