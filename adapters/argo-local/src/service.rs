@@ -170,7 +170,7 @@ impl ApiService {
                 let header = parts.headers.get(http::header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
                 match self.shared.lock().authenticate(header, self.shared.now()) {
                     Some(user) => user,
-                    None => return whole(unauthorized()),
+                    None => return whole(Api::unauthorized()),
                 }
             }
         };
@@ -323,10 +323,6 @@ fn status(code: u16, reason: &str, message: &str) -> Reply {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason, "code": code,
     });
     Reply { status: code, content_type: "application/json", headers: Vec::new(), body: body.to_string().into() }
-}
-
-fn unauthorized() -> Reply {
-    status(401, "Unauthorized", "Unauthorized")
 }
 
 fn too_large() -> Reply {

@@ -4,6 +4,7 @@ use crate::Adapter;
 
 mod core;
 mod examples;
+mod kubeapi;
 mod lang;
 mod node_ids;
 mod rollouts;
@@ -20,6 +21,7 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/expr" => Some(lang::expr),
         "lang/govaluate" => Some(lang::govaluate),
         "examples/round_trip" => Some(examples::round_trip),
+        _ if file.starts_with("kubeapi/") => Some(kubeapi::run),
         _ => None,
     }
 }

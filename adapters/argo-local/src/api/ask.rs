@@ -226,12 +226,15 @@ impl Ask {
             return Err(Failure::no_such_page());
         }
         let resource = registry.get(&group, &plural).ok_or_else(Failure::no_such_resource)?;
+        if resource.custom() && (resource.version(&version).is_none() || (!resource.namespaced && namespace.is_some())) {
+            return Err(Failure::no_such_page());
+        }
         if resource.version(&version).is_none() || (!resource.namespaced && namespace.is_some()) {
             return Err(Failure::no_such_resource());
         }
         // A resource in namespaces has no path of a single object without one.
-        if resource.namespaced && namespace.is_none() && name.is_some() {
-            return Err(Failure::no_such_resource());
+        if resource.namespaced && namespace.is_none() && (name.is_some() || (resource.custom() && request.method != Method::GET)) {
+            return Err(if resource.custom() { Failure::no_such_page() } else { Failure::no_such_resource() });
         }
         if resource.verbs == ["create"] && name.is_some() {
             return Err(Failure::no_such_resource());
@@ -250,6 +253,11 @@ impl Ask {
             ("DELETE", false) => Some("deletecollection"),
             _ => None,
         };
+        let warnings = match (resource.table().as_str(), resource.version(&version).and_then(|v| v.custom.as_ref())) {
+            ("/endpoints", _) => vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()],
+            (_, Some(custom)) => custom.deprecated.clone().into_iter().collect(),
+            _ => Vec::new(),
+        };
         Ok(Some(Self {
             resource: Arc::clone(resource),
             version,
@@ -262,7 +270,7 @@ impl Ask {
             user: request.user.clone(),
             user_agent: request.header(http::header::USER_AGENT).to_owned(),
             content_type: request.header(http::header::CONTENT_TYPE).to_owned(),
-            warnings: Vec::new(),
+            warnings,
         }))
     }
 

@@ -403,6 +403,10 @@ impl Api {
                 json!({"allowed": self.allows(&user, &Attributes::of_review(&spec))})
             }
         };
+        if ask.resource.plural.ends_with("accessreviews") {
+            let update = super::write::Update { manager: ask.manager(), applied: false };
+            self.track(ask, None, &mut object, &update, now);
+        }
         json::map(&mut object).insert("status".to_owned(), status);
         let stamped = render::stamped(&object, &ask.api_version(), &ask.resource.kind);
         Ok(Answer::Whole(render::value(201, &stamped, ask.accept)))
@@ -415,6 +419,9 @@ impl Api {
             paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
         }
         for rule in self.rules_of(user, namespace) {
+            if resources.contains(&rule) || paths.contains(&rule) {
+                continue;
+            }
             if json::items(&rule, &["nonResourceURLs"]).next().is_some() { paths.push(rule) } else { resources.push(rule) }
         }
         if user.groups.iter().any(|g| g == "system:authenticated") {

@@ -42,7 +42,7 @@ impl Options {
                 map.insert("dryRun".to_owned(), json!(dry));
             }
             Value::Object(map)
-        } else if ask.content_type.starts_with("application/yaml") {
+        } else if ask.content_type.starts_with("application/yaml") || body.starts_with(super::protobuf::MAGIC) {
             super::read_body(ask, body)?
         } else {
             let value: Value = serde_json::from_slice(body).map_err(|e| {
@@ -140,6 +140,10 @@ impl Api {
         let grace = builtin::grace(&resource, &object, options.grace);
         let finalizers = propagation_finalizers(&object, options.policy.as_deref(), builtin::orphans_by_default(&resource));
         let was_deleting = json::deleting(&object);
+        let mut finalizers = finalizers;
+        if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !finalizers.iter().any(|f| f == super::crd::CLEANUP) {
+            finalizers.push(super::crd::CLEANUP.to_owned());
+        }
         let held = !finalizers.is_empty() || builtin::held(&resource, &object);
         let metadata = json::metadata(&mut object);
         if finalizers.is_empty() {
@@ -172,8 +176,10 @@ impl Api {
                 return self.remove(ask, old, object, options, now);
             }
             set_deletion(metadata, now, grace);
-            bump_generation(metadata);
-            builtin::mark_deleted(&resource, &mut object);
+            if !resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+                bump_generation(metadata);
+            }
+            builtin::mark_deleted(&resource, &mut object, now);
         }
         if object == old.value {
             return Ok(Gone::Marked(Arc::clone(old)));
@@ -192,14 +198,14 @@ impl Api {
             return Ok(Gone::Now(Arc::new(Stored { value: last, revision: old.revision })));
         }
         let key = (json::meta(&old.value, "namespace").to_owned(), json::meta(&old.value, "name").to_owned());
-        let graceful = builtin::graceful(&resource);
-        if graceful {
+        let shows = builtin::delete_shows_object(&resource);
+        if builtin::graceful(&resource) {
             // What watchers see of a pod's end carries the time of its deletion.
             self.table_mut(resource.slot)?.objects.insert(key.clone(), Arc::new(Stored { value: last, revision: old.revision }));
         }
         let gone = self.commit(resource.slot, key, None)?;
         self.after_write(&resource, Some(old), None, now)?;
-        Ok(Gone::Now(if graceful { gone } else { Arc::clone(old) }))
+        Ok(Gone::Now(if shows { gone } else { Arc::clone(old) }))
     }
 
     pub(crate) fn delete_collection(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {

@@ -305,8 +305,14 @@ fn verbs(resource: &Resource) -> Vec<&'static str> {
 
 /// What tells clients whether two resources are stored as the same thing.
 fn storage_hash(resource: &Resource) -> String {
-    let (group, version) =
-        if resource.group == "events.k8s.io" { ("", "v1") } else { (resource.group.as_str(), resource.storage_version()) };
+    let (group, version) = if resource.group == "events.k8s.io" {
+        ("", "v1")
+    } else if resource.group == "apiextensions.k8s.io" {
+        // As upstream, which still stores definitions in their first form.
+        (resource.group.as_str(), "v1beta1")
+    } else {
+        (resource.group.as_str(), resource.storage_version())
+    };
     let hash = Sha256::digest(format!("{group}/{version}/{}", resource.kind));
     base64::engine::general_purpose::STANDARD.encode(hash.get(..8).unwrap_or_default())
 }

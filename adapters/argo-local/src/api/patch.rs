@@ -1,12 +1,12 @@
-//! Patches: JSON, merge, strategic merge, and server-side apply.
+//! Patches: JSON, merge, strategic merge; server-side apply is in `fields`.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ask::Ask;
-use super::failure::Failure;
+use super::failure::{Cause, Failure, Named};
 use super::write::Update;
-use super::{Answer, Api, render};
+use super::{Answer, Api, render, strategic};
 
 /// The most operations a JSON patch may have.
 const MAX_OPERATIONS: usize = 10_000;
@@ -25,35 +25,44 @@ impl Api {
             ]
         };
         if !kinds.contains(&kind.as_str()) {
-            return Err(unsupported(ask, &kind, kinds));
+            return Err(unsupported(ask, kinds));
         }
         ask.check_options("PatchOptions")?;
         if kind == "application/apply-patch+yaml" {
             return self.apply(ask, body, now);
         }
+        if ask.query.get("force").is_some() {
+            let cause = Cause::forbidden("force", "may not be specified for non-apply patch");
+            return Err(Failure::invalid(Named { group: "meta.k8s.io", kind: "PatchOptions", name: "" }, &[cause]));
+        }
         let old = self.existing(ask)?;
         let current = render::stamped(&self.shown(ask, &old.value), &ask.api_version(), &ask.resource.kind);
         let patched = patched(&kind, &current, body, ask)?;
-        let object = self.decode_patched(ask, patched)?;
+        let object = self.decode(ask, patched.clone()).map_err(|failure| undecodable(ask, &kind, &patched, body, failure))?;
         let update = Update { manager: ask.manager(), applied: false };
         let (stored, _) = self.replace(ask, object, &update, now)?;
         self.object_reply(ask, 200, &stored)
     }
-
-    /// A patched object, checked as one that was sent.
-    pub(crate) fn decode_patched(&self, ask: &mut Ask, patched: Value) -> Result<Value, Failure> {
-        self.decode(ask, patched)
-    }
-
-    fn apply(&mut self, _ask: &mut Ask, _body: &[u8], _now: Timestamp) -> Result<Answer, Failure> {
-        Err(Failure::internal("server-side apply"))
-    }
 }
 
-fn unsupported(ask: &Ask, kind: &str, kinds: &[&str]) -> Failure {
-    let _ = (ask, kinds);
-    let known = matches!(kind, "application/strategic-merge-patch+json");
-    if known {
+/// A patch whose outcome is no such object is told so as upstream does: as an invalid patch.
+fn undecodable(ask: &Ask, kind: &str, patched: &Value, body: &[u8], failure: Failure) -> Failure {
+    if failure.code() != 400 || ask.resource.custom() {
+        return failure;
+    }
+    let prefix = format!("cannot be handled as a {}: ", ask.resource.kind);
+    let why = failure.message().split_once(&prefix).map_or(failure.message(), |(_, why)| why);
+    if why.starts_with("strict decoding error") {
+        return failure;
+    }
+    let shown =
+        if kind == "application/strategic-merge-patch+json" { String::from_utf8_lossy(body).into_owned() } else { patched.to_string() };
+    let cause = Cause::invalid("patch", &shown.into(), why);
+    Failure::invalid(Named { group: "", kind: "", name: "" }, &[cause])
+}
+
+fn unsupported(ask: &Ask, kinds: &[&str]) -> Failure {
+    if ask.resource.custom() {
         let message = format!("the body of the request was in an unknown format - accepted media types include: {}", kinds.join(", "));
         return Failure::new(415, "UnsupportedMediaType", message, None);
     }
@@ -63,33 +72,99 @@ fn unsupported(ask: &Ask, kind: &str, kinds: &[&str]) -> Failure {
 /// The object a patch makes of another.
 pub(crate) fn patched(kind: &str, current: &Value, body: &[u8], ask: &Ask) -> Result<Value, Failure> {
     let mut object = current.clone();
-    match kind {
-        "application/json-patch+json" => {
-            let patch: json_patch::Patch = serde_json::from_slice(body).map_err(|e| bad_patch(body, &e))?;
-            if patch.0.len() > MAX_OPERATIONS {
-                let why = format!("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}", patch.0.len());
-                return Err(Failure::new(413, "RequestEntityTooLarge", why, None));
-            }
-            json_patch::patch(&mut object, &patch).map_err(|_| {
-                let message = "the server rejected our request due to an error in our request";
-                Failure::new(422, "Invalid", message, Some(serde_json::json!({})))
-            })?;
-        }
-        "application/merge-patch+json" => {
-            let patch: Value = serde_json::from_slice(body).map_err(|e| bad_patch(body, &e))?;
-            argo_core::patch::merge::apply(&mut object, &patch);
-        }
-        _ => {
-            let patch: Value = serde_json::from_slice(body).map_err(|e| bad_patch(body, &e))?;
-            argo_core::patch::strategic::apply(&mut object, &patch);
-        }
+    let patch: Value = serde_json::from_slice(body).map_err(|_| Failure::bad_request("invalid JSON patch"))?;
+    if kind == "application/json-patch+json" {
+        return json_patch(object, patch);
     }
-    if !object.is_object() {
-        return Err(Failure::bad_request(format!("the patched object is no {}", ask.resource.kind)));
+    let Value::Object(changes) = &patch else {
+        if patch.is_null() {
+            return Err(Failure::bad_request("Invalid JSON Patch"));
+        }
+        let why = format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", go_kind(&patch));
+        return Err(Failure::bad_request(format!("error decoding patch: {why}")));
+    };
+    if kind == "application/merge-patch+json" {
+        merge(&mut object, changes);
+    } else {
+        strategic::apply(&mut object, &patch, ask.resource.type_name)?;
     }
     Ok(object)
 }
 
-fn bad_patch(body: &[u8], error: &serde_json::Error) -> Failure {
-    Failure::bad_request(format!("error decoding patch: {}", super::json_error(body, error)))
+fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "array",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        _ => "object",
+    }
+}
+
+/// JSON merge patch as the library upstream uses it does: nulls in what is new are dropped, in lists too.
+fn merge(target: &mut Value, changes: &Map<String, Value>) {
+    let map = super::json::map(target);
+    for (key, change) in changes {
+        match (map.get_mut(key), change) {
+            (_, Value::Null) => {
+                map.remove(key);
+            }
+            (Some(old @ Value::Object(_)), Value::Object(changes)) => merge(old, changes),
+            (_, other) => {
+                let mut fresh = other.clone();
+                drop_nulls(&mut fresh);
+                map.insert(key.clone(), fresh);
+            }
+        }
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, v| !v.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(list) => list.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+fn json_patch(mut object: Value, patch: Value) -> Result<Value, Failure> {
+    let refused = || {
+        let message = "the server rejected our request due to an error in our request";
+        Failure::new(422, "Invalid", message, Some(serde_json::json!({})))
+    };
+    let Value::Array(operations) = patch else {
+        let why = format!("json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp", go_kind(&patch));
+        return Err(Failure::bad_request(format!("error decoding patch: {why}")));
+    };
+    if operations.len() > MAX_OPERATIONS {
+        let why = format!("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}", operations.len());
+        return Err(Failure::new(413, "RequestEntityTooLarge", why, None));
+    }
+    for mut operation in operations {
+        // As upstream's library: a path without its slash is taken as if its first part were not there, a missing value counts as null in a test,
+        // and replacing what is not in a map adds it.
+        if let Some(map) = operation.as_object_mut() {
+            let path = map.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+            if !path.is_empty() && !path.starts_with('/') {
+                let rest = path.split_once('/').map_or("", |(_, rest)| rest);
+                map.insert("path".to_owned(), format!("/{rest}").into());
+            }
+            let path = map.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let missing = object.pointer(&path).is_none();
+            let in_map = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent)).is_some_and(Value::is_object);
+            match map.get("op").and_then(Value::as_str) {
+                Some("test") if missing && in_map && map.get("value").is_none_or(Value::is_null) => continue,
+                Some("replace") if missing && in_map => {
+                    map.insert("op".to_owned(), "add".into());
+                }
+                _ => {}
+            }
+        }
+        let operation: json_patch::PatchOperation = serde_json::from_value(operation).map_err(|_| refused())?;
+        json_patch::patch(&mut object, &[operation]).map_err(|_| refused())?;
+    }
+    if object.is_object() { Ok(object) } else { Err(refused()) }
 }

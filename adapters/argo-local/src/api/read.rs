@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value, json};
 
 use super::ask::Ask;
@@ -91,6 +91,15 @@ fn check_field(ask: &Ask, field: &str) -> Result<(), Failure> {
     };
     if known.contains(&field) { Ok(()) } else { Err(Failure::bad_request(format!("field label not supported: {field}"))) }
 }
+
+/// As Go reads tokens: what is left over in the last letter does not matter.
+const URL_SAFE_NO_PAD: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
+);
 
 /// Where a list goes on.
 struct Continue {
@@ -181,13 +190,19 @@ impl Api {
             _ => self.table(ask.resource.slot)?.range(selection.namespace.as_deref()).map(|(k, o)| (k.clone(), Arc::clone(o))).collect(),
         };
         objects.retain(|(_, object)| selection.matches(&object.value));
+        // The order is that of the paths `namespace/name`, where `-` in a name comes before the end of it.
+        let place = |(namespace, name): &Key| format!("{namespace}/{name}");
+        if selection.namespace.is_none() && ask.resource.namespaced {
+            objects.sort_by_cached_key(|(key, _)| place(key));
+        }
         if let Some(page) = &page {
-            objects.retain(|(key, _)| *key >= page.start);
+            let start = place(&page.start);
+            objects.retain(|(key, _)| place(key) >= start);
         }
         let shown_revision = at.unwrap_or(self.revision);
         let mut metadata = Map::new();
         metadata.insert("resourceVersion".to_owned(), shown_revision.to_string().into());
-        let from_cache = revision == "0" && page.is_none();
+        let from_cache = revision == "0";
         let limit = limit.and_then(|l| usize::try_from(l).ok()).filter(|l| *l > 0 && !from_cache);
         if let Some(limit) = limit
             && let Some((next, _)) = objects.get(limit)

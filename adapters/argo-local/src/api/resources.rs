@@ -102,6 +102,11 @@ impl Resource {
         self.type_name.is_empty()
     }
 
+    /// `group/plural`.
+    pub(crate) fn table(&self) -> String {
+        format!("{}/{}", self.group, self.plural)
+    }
+
     pub(crate) fn is(&self, group: &str, plural: &str) -> bool {
         self.group == group && self.plural == plural
     }

@@ -169,7 +169,11 @@ impl Parser {
                     other if other.is(",") => String::new(),
                     other => return Err(format!("found '{}', expected: identifier", other.text())),
                 };
-                let number = || value.parse::<i64>().map_err(|_| "for 'Gt', 'Lt' operators, the value must be an integer".to_owned());
+                let number = || {
+                    value
+                        .parse::<i64>()
+                        .map_err(|_| format!("values[0]: Invalid value: {value:?}: for 'Gt', 'Lt' operators, the value must be an integer"))
+                };
                 match sign.text() {
                     "=" | "==" => {
                         check_values(&key, std::slice::from_ref(&value))?;
@@ -211,6 +215,9 @@ impl Labels {
         let mut all = Vec::new();
         if parser.peek() == Token::End {
             return Ok(Self::default());
+        }
+        if parser.peek().is(",") {
+            return Err(Failure::bad_request("found ',', expected: !, identifier, or 'end of string'"));
         }
         loop {
             all.push(parser.requirement().map_err(fail)?);

@@ -150,8 +150,8 @@ fn custom_cell(column: &Column, object: &Value, now: Timestamp) -> Value {
         "boolean" => first.as_bool().map_or(Value::Null, Into::into),
         "date" => first.as_str().map_or(Value::Null, |t| age(t, now).into()),
         _ => {
-            let texts: Vec<String> = found.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-            texts.join(",").into()
+            // As upstream: the first of what is found.
+            first.as_str().map_or_else(|| first.to_string(), str::to_owned).into()
         }
     }
 }

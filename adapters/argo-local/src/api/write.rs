@@ -25,6 +25,7 @@ impl Api {
             return Err(Failure::method_not_allowed());
         }
         let object = read_body(ask, body)?;
+        super::crd::check_named(ask, &object, body)?;
         let object = self.decode(ask, object)?;
         ask.check_options("CreateOptions")?;
         let update = Update { manager: ask.manager(), applied: false };
@@ -90,7 +91,10 @@ impl Api {
         let namespace = ask.namespace.clone().unwrap_or_default();
         let uid = self.entropy.uid();
         let metadata = json::metadata(&mut object);
-        for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "resourceVersion"] {
+        if !update.applied {
+            metadata.remove("managedFields");
+        }
+        for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"] {
             metadata.remove(field);
         }
         metadata.insert("uid".to_owned(), uid.into());
@@ -103,6 +107,8 @@ impl Api {
         }
         let served = ask.served().cloned().ok_or_else(Failure::no_such_resource)?;
         builtin::default(&resource, &mut object);
+        self.track(ask, None, &mut object, update, now);
+        builtin::admit(&resource, &mut object);
         self.admit_create(ask, &namespace, &mut object)?;
         let metadata = json::metadata(&mut object);
         if builtin::has_generation(&resource) {
@@ -116,6 +122,7 @@ impl Api {
             builtin::prepare_create(&resource, &mut object);
         }
         let name = json::meta(&object, "name").to_owned();
+        warn_of_finalizers(ask, &object);
         let mut causes = check_metadata(&resource, &object);
         if let Some(custom) = &served.custom {
             causes.extend(custom.validate(&object, None));
@@ -131,7 +138,6 @@ impl Api {
             return Err(Failure::already_exists(ask.named(&name), taken));
         }
         self.finish_create(ask, &mut object)?;
-        self.track(ask, None, &mut object, update, now);
         if ask.dry_run() {
             return Ok(Arc::new(Stored { value: object, revision: 0 }));
         }
@@ -153,9 +159,6 @@ impl Api {
                 json::metadata(object).insert("namespace".to_owned(), namespace.as_str().into());
             }
             None => {
-                if !said.is_empty() && !ask.resource.namespaced {
-                    return Err(Failure::bad_request("namespace is not allowed on this type"));
-                }
                 json::metadata(object).remove("namespace");
             }
         }
@@ -164,8 +167,27 @@ impl Api {
 
     pub(crate) fn update(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
         let object = read_body(ask, body)?;
+        super::crd::check_named(ask, &object, body)?;
         let object = self.decode(ask, object)?;
         ask.check_options("UpdateOptions")?;
+        // An update of an object of another life is told so before anything else.
+        let uid = json::meta(&object, "uid");
+        if let Ok(old) = self.existing(ask)
+            && !uid.is_empty()
+            && uid != json::meta(&old.value, "uid")
+        {
+            let resource = &ask.resource;
+            let group = if resource.custom() { format!("{}/", resource.group) } else { String::new() };
+            let namespace = ask.namespace.as_ref().map(|n| format!("{n}/")).unwrap_or_default();
+            let name = ask.name.clone().unwrap_or_default();
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: /registry/{group}{}/{namespace}{name}, ResourceVersion: 0, AdditionalErrorMsg: \
+                 Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                resource.plural,
+                json::meta(&old.value, "uid")
+            );
+            return Err(Failure::conflict(ask.named(&name), &why));
+        }
         let update = Update { manager: ask.manager(), applied: false };
         let (stored, created) = self.replace(ask, object, &update, now)?;
         self.object_reply(ask, if created { 201 } else { 200 }, &stored)
@@ -241,8 +263,13 @@ impl Api {
         }
         if builtin::has_generation(&resource) {
             let generation = json::at(&old.value, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or(1);
-            let counted = ask.sub != "status" && builtin::counts(&resource, served.status, &old.value, &object);
+            let before = self.shown(ask, &old.value);
+            let counted = ask.sub != "status" && builtin::counts(&resource, served.status, &before, &object);
+            drop(before);
             json::metadata(&mut object).insert("generation".to_owned(), (generation + i64::from(counted)).into());
+        }
+        if json::finalizers(&old.value) != json::finalizers(&object) {
+            warn_of_finalizers(ask, &object);
         }
         let mut causes = check_metadata(&resource, &object);
         causes.extend(check_metadata_update(&old.value, &object));
@@ -265,9 +292,7 @@ impl Api {
         // The last finalizer taken away from an object that is being deleted: it goes, and is shown as it was written.
         let grace = json::at(&object, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or(0);
         if json::deleting(&object) && json::finalizers(&object).is_empty() && grace == 0 && !builtin::held(&resource, &object) {
-            let table = self.table_mut(resource.slot)?;
             let last = Arc::new(Stored { value: object, revision: old.revision });
-            table.objects.insert(key.clone(), Arc::clone(&last));
             self.commit(resource.slot, key, None)?;
             self.after_write(&resource, Some(old), None, now)?;
             return Ok(last);
@@ -275,18 +300,6 @@ impl Api {
         let stored = self.commit(resource.slot, key, Some(object))?;
         self.after_write(&resource, Some(old), Some(&stored), now)?;
         Ok(stored)
-    }
-
-    /// Settles `managedFields`.
-    pub(crate) fn track(&self, _ask: &Ask, old: Option<&Value>, object: &mut Value, update: &Update, _now: Timestamp) {
-        if update.applied || update.manager.is_empty() {
-            return;
-        }
-        let kept = old.and_then(|o| json::at(o, &["metadata", "managedFields"])).cloned();
-        match kept {
-            Some(kept) => json::metadata(object).insert("managedFields".to_owned(), kept),
-            None => json::metadata(object).remove("managedFields"),
-        };
     }
 
     /// What follows from a write: definitions come into service, and so on.
@@ -315,7 +328,7 @@ impl Api {
     fn admit_create(&self, ask: &Ask, namespace: &str, object: &mut Value) -> Result<(), Failure> {
         if ask.resource.terminating {
             let why = "create not allowed while custom resource definition is terminating";
-            return Err(Failure::new(405, "MethodNotAllowed", why, Some(serde_json::json!({}))));
+            return Err(Failure::forbidden(ask.named(json::meta(object, "name")), why));
         }
         if !ask.resource.namespaced {
             return Ok(());
@@ -395,6 +408,24 @@ fn same_but_times(old: &Value, new: &Value) -> bool {
     entries(a) == entries(b)
 }
 
+/// Custom resources may have finalizers without a domain, but are warned of them.
+fn warn_of_finalizers(ask: &mut Ask, object: &Value) {
+    if !ask.resource.custom() {
+        return;
+    }
+    let warnings: Vec<String> = json::finalizers(object)
+        .iter()
+        .filter(|f| !f.contains('/') && !matches!(**f, "orphan" | "foregroundDeletion" | "kubernetes"))
+        .map(|f| {
+            format!(
+                "metadata.finalizers: {f:?}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other \
+                 finalizer writers"
+            )
+        })
+        .collect();
+    ask.warnings.extend(warnings);
+}
+
 /// What is wrong with the metadata of an object.
 fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
@@ -425,13 +456,13 @@ fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<
     if size > 256 * 1024 {
         causes.push(Cause::too_long("metadata.annotations", 256 * 1024));
     }
-    for finalizer in json::finalizers(object) {
+    for (index, finalizer) in json::finalizers(object).into_iter().enumerate() {
         for why in names::label_key(finalizer) {
             causes.push(Cause::invalid("metadata.finalizers", &finalizer.into(), &why));
         }
-        if !finalizer.contains('/') && !matches!(finalizer, "orphan" | "foregroundDeletion" | "kubernetes") {
+        if !resource.custom() && !finalizer.contains('/') && !matches!(finalizer, "orphan" | "foregroundDeletion" | "kubernetes") {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
-            causes.push(Cause::invalid("metadata.finalizers", &finalizer.into(), why));
+            causes.push(Cause::invalid(format!("metadata.finalizers[{index}]"), &finalizer.into(), why));
         }
     }
     let both = json::finalizers(object);
@@ -443,32 +474,45 @@ fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<
     causes
 }
 
+/// An owner reference as messages show it: in the order of its type.
+fn owner_text(owner: &Value) -> String {
+    let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let shown: Vec<String> = fields.iter().filter_map(|f| owner.get(*f).map(|v| format!("\"{f}\":{v}"))).collect();
+    format!("{{{}}}", shown.join(","))
+}
+
 fn check_owners(object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let mut controllers: Vec<&Value> = Vec::new();
-    for owner in json::items(object, &["metadata", "ownerReferences"]) {
-        let field = "metadata.ownerReferences";
+    for (index, owner) in json::items(object, &["metadata", "ownerReferences"]).enumerate() {
+        let field = format!("metadata.ownerReferences[{index}]");
         let api_version = json::text(owner, &["apiVersion"]);
         if api_version.is_empty() || api_version.ends_with('/') {
             causes.push(Cause::invalid(format!("{field}.apiVersion"), &api_version.into(), "version must not be empty"));
         }
         for part in ["kind", "name", "uid"] {
             if json::text(owner, &[part]).is_empty() {
-                causes.push(Cause::invalid(format!("{field}.{part}"), &"".into(), "must not be empty"));
+                causes.push(Cause::required(format!("{field}.{part}"), "must not be empty"));
             }
+        }
+        if api_version == "v1" && json::text(owner, &["kind"]) == "Event" {
+            let message = format!("Invalid value: {}: /v1, Kind=Event is disallowed from being an owner", owner_text(owner));
+            causes.push(Cause::other("FieldValueInvalid", field.as_str(), message));
         }
         if owner.get("controller") == Some(&Value::Bool(true)) {
             controllers.push(owner);
         }
     }
     if let [first, second, ..] = controllers.as_slice() {
-        let why = format!(
-            "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
-            json::text(first, &["kind"]),
-            json::text(second, &["kind"])
+        let named = |owner: &Value| format!("{}/{}", json::text(owner, &["kind"]), json::text(owner, &["name"]));
+        let list: Vec<String> = json::items(object, &["metadata", "ownerReferences"]).map(owner_text).collect();
+        let message = format!(
+            "Invalid value: [{}]: Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
+            list.join(","),
+            named(first),
+            named(second)
         );
-        let list = json::at(object, &["metadata", "ownerReferences"]).cloned().unwrap_or_default();
-        causes.push(Cause::invalid("metadata.ownerReferences", &list, &why));
+        causes.push(Cause::other("FieldValueInvalid", "metadata.ownerReferences", message));
     }
     causes
 }

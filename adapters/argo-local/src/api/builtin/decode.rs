@@ -110,7 +110,8 @@ impl Walk {
                 Value::Bool(flag) => !flag && field.omit_zero,
                 Value::Number(number) => number.as_i64() == Some(0) && field.omit_zero,
             };
-            if empty && field.required && matches!(field.code, Code::List { .. } | Code::Map { .. }) {
+            let keeps_null = matches!(field.code, Code::List { .. } | Code::Map { .. } | Code::Time | Code::MicroTime);
+            if empty && field.required && keeps_null {
                 *value = Value::Null;
             } else if empty {
                 gone.push(key.clone());

@@ -7,7 +7,11 @@ use crate::api::json;
 
 pub(super) fn fill(type_name: &str, object: &mut Value) {
     match type_name {
-        "core/v1.Pod" => pod::defaults(json::child(object, "spec"), true),
+        "core/v1.Pod" => {
+            let spec = json::child(object, "spec");
+            pod::defaults(spec);
+            json::default(spec, "enableServiceLinks", true);
+        }
         "core/v1.PodTemplate" => template(object, "template"),
         "core/v1.Service" => service(object),
         "core/v1.Secret" => secret(object),
@@ -16,9 +20,6 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             let spec = json::child(object, "spec");
             json::default(spec, "volumeMode", "Filesystem");
             json::default(spec, "resources", json!({}));
-            if !json::deleting(object) {
-                finalizer(object, "kubernetes.io/pvc-protection");
-            }
         }
         "core/v1.PersistentVolume" => {
             let spec = json::child(object, "spec");
@@ -26,9 +27,6 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(spec, "volumeMode", "Filesystem");
             if let Some(path) = spec.get_mut("hostPath") {
                 json::default(json::map(path), "type", "");
-            }
-            if !json::deleting(object) {
-                finalizer(object, "kubernetes.io/pv-protection");
             }
         }
         "core/v1.Event" => {
@@ -42,7 +40,12 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(map, "reportingInstance", "");
         }
         "core/v1.Node" => node(object),
-        "core/v1.LimitRange" | "core/v1.ResourceQuota" => {
+        "core/v1.LimitRange" => {
+            for limit in json::items_mut(json::child(object, "spec"), "limits") {
+                limit_range_item(json::map(limit));
+            }
+        }
+        "core/v1.ResourceQuota" => {
             json::child(object, "spec");
         }
         "core/v1.ReplicationController" => replication_controller(object),
@@ -97,6 +100,26 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
     }
 }
 
+pub(super) fn admit(type_name: &str, object: &mut Value) {
+    match type_name {
+        "core/v1.Pod" => pod::admit(json::child(object, "spec")),
+        "core/v1.PersistentVolumeClaim" => finalizer(object, "kubernetes.io/pvc-protection"),
+        "core/v1.PersistentVolume" => finalizer(object, "kubernetes.io/pv-protection"),
+        "batch/v1.Job" => job_selector(object),
+        "core/v1.Node" => {
+            // Not ready before its kubelet says so.
+            let taints = json::child(object, "spec").entry("taints").or_insert_with(|| json!([]));
+            let key = "node.kubernetes.io/not-ready";
+            if let Some(list) = taints.as_array_mut()
+                && !list.iter().any(|t| json::text(t, &["key"]) == key)
+            {
+                list.push(json!({"key": key, "effect": "NoSchedule"}));
+            }
+        }
+        _ => {}
+    }
+}
+
 fn finalizer(object: &mut Value, name: &str) {
     let list = json::metadata(object).entry("finalizers").or_insert_with(|| json!([]));
     if let Some(list) = list.as_array_mut()
@@ -112,7 +135,7 @@ fn template(object: &mut Value, under: &str) {
     let template = json::map(holder.entry("template").or_insert_with(|| json!({})));
     template.entry("metadata").or_insert_with(|| json!({}));
     if let Some(spec) = template.get_mut("spec") {
-        pod::defaults(json::map(spec), false);
+        pod::defaults(json::map(spec));
     }
 }
 
@@ -180,6 +203,21 @@ fn node(object: &mut Value) {
     );
 }
 
+/// Where containers are limited, what is not said follows from what is.
+fn limit_range_item(limit: &mut Map<String, Value>) {
+    if limit.get("type").and_then(Value::as_str) != Some("Container") {
+        return;
+    }
+    for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+        if let Some(Value::Object(values)) = limit.get(from).cloned() {
+            let target = json::map(limit.entry(to).or_insert_with(|| json!({})));
+            for (name, value) in values {
+                json::default(target, &name, value);
+            }
+        }
+    }
+}
+
 fn labels_of_template(object: &Value) -> Option<Value> {
     json::at(object, &["spec", "template", "metadata", "labels"]).cloned()
 }
@@ -221,6 +259,7 @@ fn stateful_set(object: &mut Value) {
     if strategy.get("type").and_then(Value::as_str) == Some("RollingUpdate") {
         let rolling = json::map(strategy.entry("rollingUpdate").or_insert_with(|| json!({})));
         json::default(rolling, "partition", 0);
+        json::default(rolling, "maxUnavailable", 1);
     }
     let retention = json::map(spec.entry("persistentVolumeClaimRetentionPolicy").or_insert_with(|| json!({})));
     json::default(retention, "whenDeleted", "Retain");
@@ -261,23 +300,26 @@ fn job_spec(spec: &mut Map<String, Value>) {
     json::default(spec, "backoffLimit", 6);
     json::default(spec, "completionMode", "NonIndexed");
     json::default(spec, "suspend", false);
-    json::default(spec, "manualSelector", Value::Null);
-    spec.remove("manualSelector");
+    json::default(spec, "manualSelector", false);
     let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
     json::default(spec, "podReplacementPolicy", replacement);
 }
 
 fn job(object: &mut Value) {
     template(object, "spec");
-    let (uid, name) = (json::meta(object, "uid").to_owned(), json::meta(object, "name").to_owned());
-    let manual = json::at(object, &["spec", "manualSelector"]).and_then(Value::as_bool).unwrap_or(false);
-    let spec = json::child(object, "spec");
-    job_spec(spec);
-    if manual {
-        spec.insert("manualSelector".to_owned(), true.into());
-        return;
+    job_spec(json::child(object, "spec"));
+    // A job without labels has those of its pods.
+    if let Some(labels) = labels_of_template(object) {
+        json::default(json::metadata(object), "labels", labels);
     }
-    if spec.contains_key("selector") || uid.is_empty() {
+}
+
+/// What tells a job's pods from all others.
+fn job_selector(object: &mut Value) {
+    let (uid, name) = (json::meta(object, "uid").to_owned(), json::meta(object, "name").to_owned());
+    let unlabelled = json::at(object, &["metadata", "labels"]).is_none();
+    let spec = json::child(object, "spec");
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) || spec.contains_key("selector") {
         return;
     }
     spec.insert("selector".to_owned(), json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
@@ -291,6 +333,9 @@ fn job(object: &mut Value) {
         ("job-name", &name),
     ] {
         labels.insert(key.to_owned(), value.as_str().into());
+    }
+    if unlabelled && let Some(labels) = labels_of_template(object) {
+        json::metadata(object).insert("labels".to_owned(), labels);
     }
 }
 

@@ -20,12 +20,21 @@ pub(crate) fn default(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// What admission adds to a new object. Unlike defaults, nobody owns it.
+pub(crate) fn admit(resource: &Resource, object: &mut Value) {
+    defaults::admit(resource.type_name, object);
+}
+
+/// Parts of the metadata that status updates do not change.
+pub(crate) const METADATA_NOT_OF_STATUS: [&str; 1] = ["f:generateName"];
+
 /// Kinds whose changes are counted in `metadata.generation`.
 pub(crate) fn has_generation(resource: &Resource) -> bool {
     resource.custom()
         || matches!(
             resource.type_name,
             "core/v1.Pod"
+                | "core/v1.PodTemplate"
                 | "core/v1.ReplicationController"
                 | "apps/v1.Deployment"
                 | "apps/v1.ReplicaSet"
@@ -56,7 +65,9 @@ pub(crate) fn counts(resource: &Resource, status: bool, old: &Value, new: &Value
     if matches!(resource.type_name, "discovery/v1.EndpointSlice" | "scheduling/v1.PriorityClass") {
         return differs(&|k| k == "metadata");
     }
-    a.get("spec") != b.get("spec")
+    // As upstream: a deployment's annotations count, too.
+    let annotations = |v: &Value| json::at(v, &["metadata", "annotations"]).cloned();
+    a.get("spec") != b.get("spec") || (resource.type_name == "apps/v1.Deployment" && annotations(old) != annotations(new))
 }
 
 /// Makes a new object's status what the system says it is at first.
@@ -72,7 +83,13 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
             json!({"phase": "Active"})
         }
         "core/v1.Service" | "networking/v1.Ingress" => json!({"loadBalancer": {}}),
-        "core/v1.PersistentVolumeClaim" | "core/v1.PersistentVolume" => json!({"phase": "Pending"}),
+        "core/v1.PersistentVolumeClaim" => json!({"phase": "Pending"}),
+        "core/v1.PersistentVolume" => {
+            let at = json::at(object, &["metadata", "creationTimestamp"]).cloned().unwrap_or_default();
+            let status = json!({"phase": "Pending", "lastPhaseTransitionTime": at});
+            json::map(object).insert("status".to_owned(), status);
+            return;
+        }
         "core/v1.ReplicationController" | "apps/v1.ReplicaSet" => json!({"replicas": 0}),
         "core/v1.ResourceQuota" | "batch/v1.CronJob" | "apps/v1.Deployment" | "batch/v1.Job" => json!({}),
         "apps/v1.StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
@@ -196,7 +213,6 @@ pub(crate) fn delete_shows_object(resource: &Resource) -> bool {
             | "core/v1.PersistentVolumeClaim"
             | "core/v1.ResourceQuota"
             | "core/v1.PodTemplate"
-            | "scheduling/v1.PriorityClass"
             | "storage/v1.StorageClass"
     )
 }
@@ -234,7 +250,17 @@ pub(crate) fn orphans_by_default(resource: &Resource) -> bool {
 }
 
 /// What else changes in an object that is marked for deletion.
-pub(crate) fn mark_deleted(resource: &Resource, object: &mut Value) {
+pub(crate) fn mark_deleted(resource: &Resource, object: &mut Value, now: jiff::Timestamp) {
+    if resource.type_name == "apiextensions/v1.CustomResourceDefinition" {
+        let conditions = json::child(object, "status").entry("conditions").or_insert_with(|| json!([]));
+        if let Some(list) = conditions.as_array_mut() {
+            list.retain(|c| json::text(c, &["type"]) != "Terminating");
+            list.push(json!({
+                "type": "Terminating", "status": "True", "lastTransitionTime": json::time(now),
+                "reason": "InstanceDeletionPending", "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+            }));
+        }
+    }
     if resource.type_name == "core/v1.Namespace" {
         json::child(object, "status").insert("phase".to_owned(), "Terminating".into());
     }

@@ -24,8 +24,8 @@ pub(super) fn quality(spec: &Value) -> &'static str {
     }
 }
 
-/// Fills in the defaults of a pod spec. In templates, what admission adds to pods is left out.
-pub(super) fn defaults(spec: &mut Map<String, Value>, admit: bool) {
+/// Fills in the defaults of a pod spec, in a pod or in a template.
+pub(super) fn defaults(spec: &mut Map<String, Value>) {
     json::default(spec, "restartPolicy", "Always");
     json::default(spec, "dnsPolicy", "ClusterFirst");
     json::default(spec, "schedulerName", "default-scheduler");
@@ -50,14 +50,15 @@ pub(super) fn defaults(spec: &mut Map<String, Value>, admit: bool) {
     for volume in json::items_mut(spec, "volumes") {
         self::volume(json::map(volume));
     }
-    if admit {
-        json::default(spec, "enableServiceLinks", true);
-        json::default(spec, "serviceAccountName", "default");
-        json::default(spec, "serviceAccount", spec.get("serviceAccountName").cloned().unwrap_or_default());
-        json::default(spec, "priority", 0);
-        json::default(spec, "preemptionPolicy", "PreemptLowerPriority");
-        tolerations(spec);
-    }
+}
+
+/// What only pods get, by admission.
+pub(super) fn admit(spec: &mut Map<String, Value>) {
+    json::default(spec, "serviceAccountName", "default");
+    json::default(spec, "serviceAccount", spec.get("serviceAccountName").cloned().unwrap_or_default());
+    json::default(spec, "priority", 0);
+    json::default(spec, "preemptionPolicy", "PreemptLowerPriority");
+    tolerations(spec);
 }
 
 fn tolerations(spec: &mut Map<String, Value>) {

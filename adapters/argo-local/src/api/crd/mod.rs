@@ -47,10 +47,12 @@ pub(crate) struct Custom {
     pub(crate) columns: Vec<Column>,
     pub(crate) selectable: Vec<String>,
     pub(crate) scale: Option<ScalePaths>,
+    /// What clients of a deprecated version are warned of.
+    pub(crate) deprecated: Option<String>,
 }
 
 impl Custom {
-    fn read(version: &Value) -> Self {
+    fn read(version: &Value, group: &str, kind: &str) -> Self {
         let schema = json::at(version, &["schema", "openAPIV3Schema"]).map(Schema::read).unwrap_or_default();
         let text = |value: &Value, key: &str| json::text(value, &[key]).to_owned();
         let columns = json::items(version, &["additionalPrinterColumns"])
@@ -69,7 +71,11 @@ impl Custom {
             selector: s.get("labelSelectorPath").and_then(Value::as_str).map(str::to_owned),
         });
         let selectable = json::items(version, &["selectableFields"]).map(|f| text(f, "jsonPath")).collect();
-        Self { schema, columns, selectable, scale }
+        let deprecated = (version.get("deprecated") == Some(&Value::Bool(true))).then(|| {
+            let own = json::text(version, &["deprecationWarning"]);
+            if own.is_empty() { format!("{group}/{} {kind} is deprecated", json::text(version, &["name"])) } else { own.to_owned() }
+        });
+        Self { schema, columns, selectable, scale, deprecated }
     }
 
     /// Takes out what the schema does not know; gives the paths.
@@ -79,25 +85,39 @@ impl Custom {
         let kept: Vec<(String, Value)> =
             ["apiVersion", "kind", "metadata"].iter().filter_map(|k| map.remove(*k).map(|v| ((*k).to_owned(), v))).collect();
         self.schema.prune(object, "", &mut unknown);
+        self.schema.drop_nulls(object);
         let map = json::map(object);
+        let mut of_metadata = Vec::new();
         for (key, mut value) in kept {
             if key == "metadata"
                 && let Some(metadata) = value.as_object_mut()
             {
                 // The types of metadata have been checked before.
                 if let Ok(gone) = normalise_type("meta/v1.ObjectMeta", metadata) {
-                    unknown.extend(gone.into_iter().map(|f| format!("metadata.{f}")));
+                    of_metadata.extend(gone.into_iter().map(|f| format!("metadata.{f}")));
                 }
             }
             map.insert(key, value);
         }
-        unknown
+        of_metadata.append(&mut unknown);
+        of_metadata
     }
 
     /// What is wrong with an object.
     pub(crate) fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         validate::check(&self.schema, object, old)
     }
+}
+
+/// Checks that a custom resource that was sent says which kind it is.
+pub(crate) fn check_named(ask: &Ask, object: &Value, body: &[u8]) -> Result<(), Failure> {
+    if ask.resource.custom() && json::text(object, &["kind"]).is_empty() {
+        let text = String::from_utf8_lossy(body);
+        let own = &ask.resource.kind;
+        let why = format!("Object 'Kind' is missing in '{text}'");
+        return Err(Failure::bad_request(format!("the object provided is unrecognized (must be of type {own}): {why} ({text})")));
+    }
+    Ok(())
 }
 
 /// Checks `kind`, `apiVersion` and the types of `metadata` of a custom resource that was sent.
@@ -213,6 +233,7 @@ impl Api {
         let text = |key: &str| json::text(&spec, &["names", key]).to_owned();
         let flag = |value: &Value, key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
         let slot = self.registry.slot(&format!("{group}/{plural}"));
+        let kind = text("kind");
         let versions = json::items(&spec, &["versions"])
             .map(|version| Version {
                 name: json::text(version, &["name"]).to_owned(),
@@ -220,7 +241,7 @@ impl Api {
                 storage: flag(version, "storage"),
                 status: json::at(version, &["subresources", "status"]).is_some(),
                 scale: json::at(version, &["subresources", "scale"]).is_some(),
-                custom: Some(Arc::new(Custom::read(version))),
+                custom: Some(Arc::new(Custom::read(version, &group, &kind))),
             })
             .collect();
         while self.tables.len() <= slot {
