@@ -1,7 +1,5 @@
 //! The embedded control plane, assembled: an API in the process, the controllers over it, and a node that runs pods as processes.
 
-mod engine;
-
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -109,8 +107,8 @@ impl Embedded {
         cluster.set_node_backend(node.backend());
 
         let (stop, stopping) = watch::channel(false);
-        let runs = Arc::new(engine::DagRuns { config: Arc::new(config(&folder.join("artifacts"))) });
-        let workflows = WorkflowController::new(client.clone(), runs, ControllerConfig::default());
+        let run = Arc::new(config(&folder.join("artifacts")));
+        let workflows = WorkflowController::new(client.clone(), ControllerConfig { run, ..ControllerConfig::default() });
         let rollouts = RolloutController::new(client.clone(), String::new());
         let workloads = argo_local::controllers::workload::run_all(client.clone(), stopped(stopping.clone()));
         let controllers = vec![
@@ -144,10 +142,14 @@ impl Embedded {
         for controller in self.controllers {
             controller.await.map_err(|e| Failure::new(Code::Internal, format!("a controller broke: {e}")))?;
         }
-        let node = match tokio::time::timeout(GRACE, self.node).await {
-            Ok(Ok(ended)) => ended.map_err(|e| cannot_start(chain(&e))),
-            Ok(Err(e)) => Err(Failure::new(Code::Internal, format!("the node broke: {e}"))),
-            Err(_) => Err(Failure::new(Code::Internal, "the node did not end")),
+        let node = tokio::select! {
+            ended = tokio::time::timeout(GRACE, self.node) => match ended {
+                Ok(Ok(ended)) => ended.map_err(|e| cannot_start(chain(&e))),
+                Ok(Err(e)) => Err(Failure::new(Code::Internal, format!("the node broke: {e}"))),
+                Err(_) => Err(Failure::new(Code::Internal, "the node did not end")),
+            },
+            // Whatever still runs is killed when this process ends.
+            _ = tokio::signal::ctrl_c() => return Err(Failure::told(Code::Interrupted)),
         };
         self.cluster.shutdown().await;
         node
