@@ -6,7 +6,7 @@ mod simulator;
 use serde_json::Value;
 use simulator::{Faults, simulate};
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 60;
 
 /// Runs all seeds and shows a few of those that failed.
 fn for_all(check: impl Fn(u64) -> Result<(), String>) {

@@ -68,7 +68,7 @@ impl Maker {
     }
 
     fn any(&mut self, depth: usize) -> String {
-        if depth < 3 && self.rng.one_in(3) { self.composite(depth + 1) } else { self.leaf() }
+        if depth < 2 && self.rng.one_in(4) { self.composite(depth + 1) } else { self.leaf() }
     }
 
     fn composite(&mut self, depth: usize) -> String {
@@ -77,7 +77,7 @@ impl Maker {
 
     fn common(&mut self, call: &mut Value, depth: usize) {
         call["template"] = json!(self.any(depth));
-        match self.rng.below(8) {
+        match self.rng.below(12) {
             0 => call["withItems"] = json!(["a", 2, {"k": "v"}]),
             1 => call["withSequence"] = json!({"count": format!("{}", self.rng.below(4))}),
             2 => call["withParam"] = json!("[1, 2]"),
@@ -93,9 +93,9 @@ impl Maker {
 
     fn steps(&mut self, depth: usize) -> String {
         let mut groups = Vec::new();
-        for group in 0..self.rng.between(1, 3) {
+        for group in 0..self.rng.between(1, 2) {
             let mut steps = Vec::new();
-            for step in 0..self.rng.between(1, 3) {
+            for step in 0..self.rng.between(1, 2) {
                 let mut call = json!({"name": format!("s{group}{step}")});
                 self.common(&mut call, depth);
                 if self.rng.one_in(3) {
@@ -112,7 +112,7 @@ impl Maker {
 
     fn dag(&mut self, depth: usize) -> String {
         let mut tasks: Vec<Value> = Vec::new();
-        for task in 0..self.rng.between(1, 5) {
+        for task in 0..self.rng.between(1, 4) {
             let mut call = json!({"name": format!("t{task}")});
             self.common(&mut call, depth);
             let needed: Vec<u64> = (0..task).filter(|_| self.rng.one_in(2)).collect();

@@ -19,7 +19,7 @@ pub(super) use world::refuse;
 use world::{Mode, World};
 
 /// How much of a difference is shown.
-const SHOWN: usize = 400;
+const SHOWN: usize = 600;
 
 pub(super) fn run(_file: &str, case: &Value, _ctx: &Ctx) -> Outcome {
     if case.get("rejected").is_some() {
@@ -42,7 +42,8 @@ fn check(case: &Value, mode: Mode) -> Result<(), String> {
     let expected = case.get("final").cloned().unwrap_or_default();
     if let Some(difference) = compare::difference(&expected, subject, case.get("unordered")) {
         let stopped = played.err().map(|m| format!(" [{m}]")).unwrap_or_default();
-        return Err(format!("{strayed}{difference}{stopped}"));
+        let said = subject.pointer("/status/message").and_then(Value::as_str).map(|m| format!(" [it says: {m}]")).unwrap_or_default();
+        return Err(format!("{strayed}{difference}{stopped}{said}"));
     }
     played?;
     for (name, expected) in case.get("others").and_then(Value::as_object).into_iter().flatten() {
