@@ -6,6 +6,8 @@ use crate::{ParseError, Span, Value};
 
 /// Deepest nesting.
 const MOST_DEPTH: usize = 120;
+/// Most operators and terms of a program.
+const MOST_OPERATORS: usize = 3_000;
 
 pub(super) enum Failure {
     Syntax(ParseError),
@@ -26,7 +28,7 @@ pub(super) fn parse(text: &str) -> Read<Query> {
     if tokens.len() > 200_000 {
         return Err(Failure::Syntax(ParseError::new("the program is too long", Span::new(0, text.len()))));
     }
-    let mut parser = Parser { tokens, at: 0, depth: 0, end: Span::new(text.len(), text.len()) };
+    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, end: Span::new(text.len(), text.len()) };
     parser.modules()?;
     if parser.peek().is_none() {
         return Err(Failure::Name(ParseError::new("missing query (try \".\")", parser.end)));
@@ -41,7 +43,7 @@ pub(super) fn parse(text: &str) -> Read<Query> {
 /// Reads definitions only, for the functions that are written in the language itself.
 pub(super) fn definitions(text: &str) -> Vec<Definition> {
     let Ok(tokens) = tokens(text) else { return Vec::new() };
-    let mut parser = Parser { tokens, at: 0, depth: 0, end: Span::default() };
+    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, end: Span::default() };
     let mut out = Vec::new();
     while parser.is_word("def") {
         match parser.definition() {
@@ -56,6 +58,7 @@ struct Parser {
     tokens: Vec<(Token, Span)>,
     at: usize,
     depth: usize,
+    operators: usize,
     end: Span,
 }
 
@@ -122,6 +125,15 @@ impl Parser {
         self.depth += 1;
         if self.depth > MOST_DEPTH {
             return Err(Failure::Syntax(ParseError::new("nested too deeply", self.span())));
+        }
+        Ok(())
+    }
+
+    /// Chains of operators and suffixes are as deep as they are long.
+    fn chained(&mut self) -> Read<()> {
+        self.operators += 1;
+        if self.operators > MOST_OPERATORS {
+            return Err(Failure::Syntax(ParseError::new("the program has too many operators", self.span())));
         }
         Ok(())
     }
@@ -312,6 +324,7 @@ impl Parser {
                 break;
             }
             self.at += 1;
+            self.chained()?;
             let right = self.expression(if power == 1 { 1 } else { power + 1 })?;
             let none = matches!(power, 2 | 5);
             left = joined(symbol, left, right);
@@ -394,12 +407,8 @@ impl Parser {
     }
 
     fn suffixes(&mut self, mut query: Query) -> Read<Query> {
-        let mut length = 0_usize;
         loop {
-            length += 1;
-            if length > MOST_DEPTH * 4 {
-                return Err(Failure::Syntax(ParseError::new("nested too deeply", self.span())));
-            }
+            self.chained()?;
             match self.peek().cloned() {
                 Some(Token::Field(name)) => {
                     self.at += 1;
@@ -462,7 +471,7 @@ impl Parser {
                 Part::Code(tokens) => {
                     self.deeper()?;
                     let end = tokens.last().map_or(self.end, |(_, s)| Span::new(s.end, s.end));
-                    let mut inner = Parser { tokens, at: 0, depth: self.depth, end };
+                    let mut inner = Parser { tokens, at: 0, depth: self.depth, operators: self.operators, end };
                     let query = inner.query()?;
                     if inner.peek().is_some() {
                         return inner.unexpected();

@@ -4,6 +4,9 @@ use super::ast::{Definition, Pattern, Piece, Query};
 use super::{formats, functions, prelude};
 use crate::{ParseError, Span};
 
+/// Deepest tree.
+const MOST_DEPTH: usize = 400;
+
 /// What is in scope, innermost last.
 #[derive(Clone)]
 enum Name {
@@ -15,16 +18,17 @@ enum Name {
 type Checked = Result<(), ParseError>;
 
 pub(super) fn check(query: &Query) -> Checked {
-    Scope { names: vec![Name::Variable("ENV".to_owned())] }.query(query)
+    Scope { names: vec![Name::Variable("ENV".to_owned())], depth: 0 }.query(query)
 }
 
 #[cfg(test)]
 pub(super) fn check_definition(definition: &Definition) -> Checked {
-    Scope { names: Vec::new() }.definition(definition)
+    Scope { names: Vec::new(), depth: 0 }.definition(definition)
 }
 
 struct Scope {
     names: Vec<Name>,
+    depth: usize,
 }
 
 fn fail(message: String, span: Span) -> Checked {
@@ -58,6 +62,16 @@ impl Scope {
     }
 
     fn query(&mut self, query: &Query) -> Checked {
+        self.depth += 1;
+        if self.depth > MOST_DEPTH {
+            return fail("the program is nested too deeply".to_owned(), Span::default());
+        }
+        self.parts(query)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn parts(&mut self, query: &Query) -> Checked {
         match query {
             Query::Identity | Query::RecurseDefault | Query::Literal(_) | Query::Array(None) => Ok(()),
             Query::Format(name) => self.format(name),
