@@ -10,6 +10,8 @@
 //! assert_eq!(errors[0].upstream(), "json: unknown field \"entrypont\"");
 //! ```
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 mod nearest;
@@ -122,7 +124,7 @@ pub struct Document {
     pub object: Object,
     /// Which document of the file, from 0; the items of a `List` share theirs.
     pub index: usize,
-    source: std::rc::Rc<yaml::Document>,
+    source: Arc<yaml::Document>,
     prefix: String,
 }
 
@@ -209,7 +211,7 @@ pub fn read(text: &str, file: &str) -> Reading {
 }
 
 fn one(source: yaml::Document, index: usize, file: &str, reading: &mut Reading) {
-    let source = std::rc::Rc::new(source);
+    let source = Arc::new(source);
     let report = |pointer: &str, problem: Problem| {
         let (line, column) = nearest_place(&source, pointer);
         StrictError { file: file.to_owned(), line, column, document: index, problem }
