@@ -243,7 +243,7 @@ fn one(source: yaml::Document, index: usize, file: &str, reading: &mut Reading) 
             reading.errors.push(report(&prefix, Problem::NoObject(what.to_owned())));
             continue;
         };
-        let ours = value.get("apiVersion").and_then(Value::as_str) == Some(crate::object::API_VERSION);
+        let ours = crate::object::is_ours(value.get("apiVersion").and_then(Value::as_str).unwrap_or_default());
         let mut found = Vec::new();
         if ours && let Some(shape) = checked(&kind) {
             found = walk::check(&mut value, shape, true);

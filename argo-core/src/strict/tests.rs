@@ -58,3 +58,10 @@ fn lists_and_other_kinds() {
     assert_eq!(reading.errors[0].server(), "unknown field \"spec.schedule\"");
     assert_eq!((reading.errors[0].line, reading.errors[0].column), (5, 65));
 }
+
+#[test]
+fn an_object_without_api_version_is_checked_by_its_kind() {
+    let errors = documents("dbapiVersion: argoproj.io/v1alpha1\nkind: Workflow\n", "w.yaml").unwrap_err();
+    assert_eq!(errors[0].to_string(), "w.yaml:1:1: unknown field \"dbapiVersion\" (did you mean \"apiVersion\"?)");
+    assert!(documents("apiVersion: other.io/v1\nkind: Workflow\nanything: 1\n", "w.yaml").is_ok());
+}
