@@ -284,14 +284,15 @@ fn path_of(pointer: &str) -> String {
     path
 }
 
-/// What is wrong with a JSON value of a known type, as pointer and problem. Numbers and booleans where a text belongs are wrong here, as they
-/// are for an API server; in YAML they are read as texts.
+/// What is wrong with a JSON value of a known type, as pointer and problem. Numbers and booleans where a text belongs, and names with wrong
+/// capitals, are wrong here, as they are for an API server; in YAML they are put right.
 #[must_use]
 pub fn check<T: Described>(value: &Value) -> Vec<(String, Problem)> {
     walk::check(&mut value.clone(), T::shape(), false)
 }
 
-/// Reads a YAML value as a type: numbers and booleans become texts where the type has a text, as sigs.k8s.io/yaml does. Unknown fields are kept.
+/// Reads a YAML value as a type: numbers and booleans become texts where the type has a text, and names with wrong capitals are put right, as
+/// sigs.k8s.io/yaml does. Unknown fields are kept.
 ///
 /// # Errors
 /// The first problem that keeps the value from being read.
