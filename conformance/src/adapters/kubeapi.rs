@@ -254,7 +254,11 @@ impl Player {
                 // There is no node here: the server would say that it cannot be found.
                 let body =
                     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "NotFound", "code": 404});
-                Ok(Reaction::Got(Got { status: 404, headers: BTreeMap::from([("content-type".to_owned(), vec!["application/json".to_owned()])]), body }))
+                Ok(Reaction::Got(Got {
+                    status: 404,
+                    headers: BTreeMap::from([("content-type".to_owned(), vec!["application/json".to_owned()])]),
+                    body,
+                }))
             }
         }
     }

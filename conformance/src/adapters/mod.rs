@@ -12,6 +12,7 @@ mod lang_cron;
 mod lang_govaluate;
 mod lang_paths;
 mod node_ids;
+mod pure_functions;
 mod recorded;
 mod rollouts;
 mod validate;
@@ -22,6 +23,7 @@ pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
         "workflows/controller_traces" => Some(controller_traces::run),
+        "workflows/pure_functions" => Some(pure_functions::run),
         "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "workflows/validate" => Some(validate::run),
         "rollouts/replicas" => Some(rollouts::replicas),

@@ -484,7 +484,7 @@ fn method_of(base: &Value, method: &str, values: &[Value]) -> Evaluated {
     };
     let phase = || base.get("phase").and_then(Value::as_str).unwrap_or_default();
     match (method, values) {
-        ("String" | "DeepCopy" | "Error", []) => Ok(base.clone()),
+        ("String" | "DeepCopy" | "Error" | "GetStrVal", []) => Ok(base.clone()),
         ("GetName", []) => Ok(select(base, "Name")),
         ("GetNamespace", []) => Ok(select(base, "Namespace")),
         ("GetLabels", []) => Ok(select(base, "Labels")),
