@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Writes the table of Kubernetes' built-in types that the embedded API reads, from the sources of the k8s-openapi crate.
+"""Writes the table of Kubernetes' built-in types that the embedded API reads, from the sources of the crates k8s-openapi (names and forms) and k8s-pb
+(field numbers in protobuf).
 
-    tools/k8s_types.py ~/.cargo/registry/src/*/k8s-openapi-0.29.0/src/v1_37 > adapters/argo-local/src/api/types.txt
+    R=~/.cargo/registry/src/*; tools/k8s_types.py $R/k8s-openapi-0.29.0/src/v1_37 $R/k8s-pb-0.9.0/src > adapters/argo-local/src/api/types.txt
 
 A line a type: `name[*] field=code field=code ...`; `*` after the name: the value is replaced whole (atomic).
 Codes: s string, i int32, l int64, b bool, d number, q quantity, t time, u time with a fraction, x integer or string, y base64, j anything,
 @name a type, {code a map ({*code replaced whole), [code a list that is replaced whole, [=code a set, [k1,k2:code a list with keys.
-After the code: `!` required, `?` the zero value is left out; `^key` merge key of strategic merge patch, `^` a set there.
+After the code: `!` required, `?` the zero value is left out; `^key` merge key of strategic merge patch, `^` a set there;
+last `#N`, its number in protobuf, or `#N.M` where it is in a message of its own there.
 """
 import os, re, sys
 
-ROOT = sys.argv[1]
+ROOT, PROTO = sys.argv[1:3]
 ROOTS = """core/v1: Pod Service ConfigMap Secret ServiceAccount Namespace Node Event PersistentVolumeClaim PersistentVolume Endpoints ReplicationController
  PodTemplate ResourceQuota LimitRange Binding
 apps/v1: Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision
@@ -68,6 +70,32 @@ for folder, _, names in os.walk(ROOT):
                 group = "/".join(path[-2:]) if path[-1].startswith("v") else path[-1]
                 files[f"{group}.{found.group(1)}"] = text
 
+messages = {}
+for folder, _, names in os.walk(PROTO):
+    for name in names:
+        path = os.path.relpath(folder, PROTO).split("/")
+        group = "/".join(path[-2:]) if path[-1].startswith("v") else path[-1]
+        text = open(os.path.join(folder, name)).read()
+        for struct, body in re.findall(r"^pub struct (\w+) \{\n(.*?)^\}", text, re.M | re.S):
+            found = re.findall(r'#\[prost\((.*?)tag = "(\d+)"\s*\)\]\s+pub (?:r#)?(\w+):\s+(.*?),?(?=\n    (?:///|#\[|pub )|\s*$)', body, re.S)
+            messages[f"{group}.{struct}".lower()] = [(field.replace("_", ""), int(tag), rust) for _, tag, field, rust in found]
+
+def numbers(full):
+    """Field numbers of a type, by lower-case name."""
+    out = {}
+    for field, tag, rust in messages.get(full.lower(), []):
+        out[field] = str(tag)
+    for field, tag, rust in messages.get(full.lower(), []):
+        inner = re.search(r"Option<\s*(\w+),?\s*>", rust)
+        if inner and field not in known_names(full):
+            group = full.split(".")[0]
+            for below, number, _ in messages.get(f"{group}.{inner.group(1)}".lower(), []):
+                out.setdefault(below, f"{tag}.{number}")
+    return out
+
+def known_names(full):
+    return {n.replace("_", "").lower() for n in re.findall(r'"([^"]+)" => Field::Key_', files[full])}
+
 def type_of(rust):
     rust = rust.strip()
     required = True
@@ -117,6 +145,7 @@ while queue:
     text = files[full]
     name = full.split(".")[-1]
     body = re.search(r"^pub struct \w+ \{\n(.*?)^\}", text, re.M | re.S)
+    tags = numbers(full)
     fields = re.findall(r"^    pub (?:r#)?(\w+): (.+),$", body.group(1), re.M) if body else []
     names = {rust: json for json, rust in re.findall(r'"([^"]+)" => Field::Key_(\w+)', text)}
     strategies = {}
@@ -151,7 +180,8 @@ while queue:
             code += "^" + keys[0]
         elif json == "finalizers" and name == "ObjectMeta":
             code += "^"
-        out.append(f"{json}={code}")
+        number = tags.get(re.sub(r"[^a-z0-9]", "", json.lower()))
+        out.append(f"{json}={code}" + (f"#{number}" if number else ""))
     done[full] = ("*" if name in ATOMIC else "") + " " + " ".join(sorted(out))
 for full in sorted(done):
     print(full + done[full].rstrip())

@@ -58,6 +58,13 @@ enum Command {
         #[command(subcommand)]
         action: ArtifactAction,
     },
+    /// Run the tasks of a workflow that need no pod each.
+    #[cfg(feature = "http")]
+    Agent {
+        /// What to do; `init` has nothing to do and is there for pods of other versions.
+        #[command(subcommand)]
+        action: Option<AgentAction>,
+    },
     /// Send a signal to a process.
     Kill {
         /// Number of the signal.
@@ -65,6 +72,15 @@ enum Command {
         /// Process.
         pid: i32,
     },
+}
+
+#[cfg(feature = "http")]
+#[derive(Subcommand)]
+enum AgentAction {
+    /// Prepare.
+    Init,
+    /// Run tasks.
+    Main,
 }
 
 #[derive(Subcommand)]
@@ -88,6 +104,9 @@ enum Failure {
     Resource(#[from] resource::ResourceError),
     #[error(transparent)]
     Data(#[from] data::DataError),
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Agent(#[from] crate::agent::AgentError),
     #[error(transparent)]
     Collect(#[from] CollectError),
     #[error("signal {signal} to process {pid}")]
@@ -162,6 +181,15 @@ fn run(command: Command, paths: &Paths) -> Result<(), Failure> {
             Ok(collect(&client, &pod, &settings, paths).await?)
         });
     }
+    #[cfg(feature = "http")]
+    if let Command::Agent { action } = command {
+        if matches!(action, Some(AgentAction::Init)) {
+            return Ok(());
+        }
+        let workflow = lookup("ARGO_WORKFLOW_NAME").filter(|name| !name.is_empty()).ok_or(SettingsError::Missing("ARGO_WORKFLOW_NAME"))?;
+        let workers = lookup("ARGO_AGENT_TASK_WORKERS").and_then(|n| n.parse().ok());
+        return runtime.block_on(async { Ok(crate::agent::run(wait::client().await?, &workflow, workers).await?) });
+    }
     let (template, text) = template(&lookup, paths)?;
     runtime.block_on(async {
         match command {
@@ -169,7 +197,7 @@ fn run(command: Command, paths: &Paths) -> Result<(), Failure> {
             Command::Wait => wait::run(template, settings.reporting()?, paths.clone()).await.map_err(Failure::from),
             Command::Resource { action } => resource::run(&action, template, settings.reporting()?, paths).await.map_err(Failure::from),
             Command::Data { template: data } => data::run(&data, template, settings.reporting()?, paths).await.map_err(Failure::from),
-            Command::Emissary { .. } | Command::Artifact { .. } | Command::Kill { .. } => Ok(()),
+            _ => Ok(()),
         }
     })
 }

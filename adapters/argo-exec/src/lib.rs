@@ -9,6 +9,7 @@
 //! | `wait` | `wait` | waits for the main containers, stops sidecars, saves artifacts and reports a `WorkflowTaskResult` |
 //! | `resource ACTION` | `main` of resource templates | works on one Kubernetes object and waits for its condition |
 //! | `data JSON` | `main` of data templates | lists artifacts and transforms the list |
+//! | `agent main` | `main` of the agent's pod | makes the requests of HTTP templates |
 //! | `artifact delete` | `main` of artifact collection pods | deletes artifacts and says which |
 //! | `kill SIGNAL PID` | any | sends a signal |
 //!
@@ -23,6 +24,9 @@
 //! assert_eq!(paths.output_parameter("/tmp/out.txt"), std::path::Path::new("/scratch/run/outputs/parameters/tmp/out.txt"));
 //! ```
 
+#[cfg(feature = "http")]
+pub mod agent;
+mod api_error;
 pub mod archive;
 pub mod artifact;
 mod cli;
@@ -36,6 +40,7 @@ pub mod template;
 pub mod wait;
 mod watch;
 
+pub use api_error::ApiError;
 pub use cli::main;
 pub use paths::Paths;
 pub use settings::{Settings, SettingsError, parse_duration};

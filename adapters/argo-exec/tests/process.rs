@@ -39,9 +39,12 @@ async fn serve(client: Client, folder: &Path) -> String {
             });
         }
     });
+    // Not used over plain HTTP, but without it a client reads all certificates of the machine.
+    let authority = folder.join("ca.pem");
+    std::fs::write(&authority, rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()).unwrap();
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": authority}}],
         "users": [{"name": "u", "user": {"token": "t"}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "default"}}],
     });
@@ -141,4 +144,49 @@ async fn a_pod_without_a_way_to_the_api() {
     pod.env.retain(|(name, _)| name != "ARGO_TEMPLATE");
     let message = String::from_utf8_lossy(&pod.run(&["init"]).await.stderr).into_owned();
     assert!(message.contains("ARGO_TEMPLATE is not set"), "{message}");
+}
+
+/// Prints what the processes of a pod cost, one JSON line a figure: `cargo test -p argo-exec --test process -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measures() {
+    let pod = Pod::new(json!({"container": {"command": ["true"]}})).await;
+    let rounds = 50_u32;
+    let mut figures: Vec<(&str, u128, i64)> = Vec::new();
+    let cpu = || {
+        let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).unwrap();
+        [usage.user_time(), usage.system_time()].iter().map(|t| t.tv_sec() * 1_000_000 + t.tv_usec()).sum::<i64>()
+    };
+    let mut measure = async |name: &'static str, make: &dyn Fn() -> Vec<Command>| {
+        let mut times = Vec::new();
+        let before = cpu();
+        for _ in 0..rounds {
+            let commands = make();
+            let start = Instant::now();
+            tokio::task::spawn_blocking(move || {
+                let mut children: Vec<_> = commands.into_iter().map(|mut c| c.spawn().unwrap()).collect();
+                children.iter_mut().for_each(|child| assert!(child.wait().unwrap().success()));
+            })
+            .await
+            .unwrap();
+            times.push(start.elapsed().as_micros());
+        }
+        times.sort_unstable();
+        figures.push((name, times[times.len() / 2], (cpu() - before) / i64::from(rounds)));
+    };
+    measure("true, the raw limit", &|| vec![Command::new("true")]).await;
+    measure("init", &|| vec![pod.command(&["init", "--loglevel", "warn"])]).await;
+    measure("emissary -- true", &|| vec![pod.command(&["emissary", "--loglevel", "warn", "--", "true"])]).await;
+    measure("wait, main has ended", &|| vec![pod.command(&["wait", "--loglevel", "warn"])]).await;
+    measure("wait and emissary together", &|| {
+        let _ = std::fs::remove_file(pod.folder.path().join("root/var/run/argo/ctr/main/exitcode"));
+        vec![pod.command(&["wait", "--loglevel", "warn"]), pod.command(&["emissary", "--loglevel", "warn", "--", "true"])]
+    })
+    .await;
+    for (name, median, cpu) in figures {
+        println!(
+            "{}",
+            json!({"figure": name, "median_us": u64::try_from(median).unwrap(), "cpu_us": cpu, "debug": cfg!(debug_assertions)})
+        );
+    }
 }

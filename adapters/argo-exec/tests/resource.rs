@@ -223,7 +223,9 @@ async fn a_result_that_is_refused_is_said_at_once() {
     let client = client(vec![403, 422]);
     let reporter = Reporter::new(client.clone(), &settings());
     let start = tokio::time::Instant::now();
-    assert!(reporter.announce().await.unwrap_err().to_string().contains("task result wf-1"));
+    let error = reporter.announce().await.unwrap_err();
+    assert_eq!(error.to_string(), "task result wf-1");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "fault (the pod's service account lacks this right)");
     assert!(reporter.complete(&Outputs::default(), None).await.is_err());
     assert_eq!(start.elapsed(), Duration::ZERO);
     reporter.complete(&Outputs::default(), None).await.unwrap();

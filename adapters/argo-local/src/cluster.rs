@@ -216,7 +216,7 @@ impl LocalCluster {
         self.tasks.close();
         self.tasks.wait().await;
         if let Some(store) = self.shared.store() {
-            store.flush().await;
+            store.close().await;
         }
     }
 }

@@ -85,7 +85,7 @@ pub enum StoreError {
 
 enum Job {
     Put(Vec<Change>, oneshot::Sender<()>),
-    Flush(oneshot::Sender<()>),
+    Close(oneshot::Sender<()>),
 }
 
 /// The file, and the thread that writes it.
@@ -170,7 +170,7 @@ impl Store {
         let flag = Arc::clone(&failed);
         std::thread::Builder::new()
             .name("argo-local-store".to_owned())
-            .spawn(move || write_all(&database, &receiver, &flag, &sync))
+            .spawn(move || write_all(database, &receiver, &flag, &sync))
             .map_err(StoreError::Thread)?;
         Ok(Self { jobs, failed })
     }
@@ -188,10 +188,10 @@ impl Store {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Waits until everything is on the disk itself.
-    pub(crate) async fn flush(&self) {
+    /// Puts everything on the disk itself and lets the folder go. What is written later is refused.
+    pub(crate) async fn close(&self) {
         let (sender, receiver) = oneshot::channel();
-        if self.jobs.send(Job::Flush(sender)).is_ok() {
+        if self.jobs.send(Job::Close(sender)).is_ok() {
             let _ = receiver.await;
         }
     }
@@ -288,26 +288,40 @@ fn key(change: &Change) -> String {
 }
 
 /// The writing thread: takes what has gathered, commits it, tells who waits.
-fn write_all(database: &Database, jobs: &mpsc::Receiver<Job>, failed: &AtomicBool, sync: &AtomicBool) {
+fn write_all(database: Database, jobs: &mpsc::Receiver<Job>, failed: &AtomicBool, sync: &AtomicBool) {
     while let Ok(first) = jobs.recv() {
         let mut batch = vec![first];
         batch.extend(jobs.try_iter().take(4096));
-        let flush = batch.iter().any(|j| matches!(j, Job::Flush(_)));
+        let close = batch.iter().any(|j| matches!(j, Job::Close(_)));
         let always = sync.load(Ordering::Acquire);
-        if flush {
+        if close {
             sync.store(true, Ordering::Release);
         }
-        let written = if failed.load(Ordering::Acquire) { Ok(false) } else { commit(database, &batch).map(|()| true) };
+        let written = if failed.load(Ordering::Acquire) { Ok(false) } else { commit(&database, &batch).map(|()| true) };
         sync.store(always, Ordering::Release);
         match written {
             Ok(true) => {
+                let mut closers = Vec::new();
                 for job in batch {
-                    let (Job::Put(_, done) | Job::Flush(done)) = job;
-                    // Nobody may be waiting any more.
-                    let _ = done.send(());
+                    match job {
+                        // Nobody may be waiting any more.
+                        Job::Put(_, done) => {
+                            let _ = done.send(());
+                        }
+                        Job::Close(done) => closers.push(done),
+                    }
+                }
+                if close {
+                    // The lock on the file goes with the database.
+                    drop(database);
+                    for done in closers {
+                        let _ = done.send(());
+                    }
+                    return;
                 }
             }
             // Those who wait hear that their sender is gone.
+            Ok(false) if close => return,
             Ok(false) => {}
             Err(error) => {
                 failed.store(true, Ordering::Release);

@@ -12,6 +12,9 @@
 
 use serde_json::{Map, Value};
 
+/// How many bytes, about, all `copy` operations of a patch may add: as API servers have it. Each could double the document.
+const MOST_COPIED: usize = 3 * 1024 * 1024;
+
 /// One operation, as it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
@@ -65,6 +68,9 @@ pub enum JsonPatchError {
     /// The whole document can only be replaced by a map or list.
     #[error("replace operation value must be object or array")]
     Root,
+    /// What is copied adds up to more than a document may hold.
+    #[error("Unable to complete the copy, the accumulated size increase of copy is limited to {MOST_COPIED} bytes")]
+    Copies,
     /// A `test` did not hold.
     #[error("testing value {0} failed: test failed")]
     Test(String),
@@ -123,11 +129,12 @@ fn kind(value: &Value) -> &'static str {
 /// Applies all operations in order; the document is unchanged where one fails.
 ///
 /// # Errors
-/// When an operation does not apply or a test does not hold.
+/// When an operation does not apply, a test does not hold, or `copy` makes the document too large.
 pub fn apply(document: &mut Value, patch: &[Operation]) -> Result<(), JsonPatchError> {
     let mut changed = document.clone();
+    let mut copied = 0_usize;
     for operation in patch {
-        operation.apply(&mut changed)?;
+        operation.apply(&mut changed, &mut copied)?;
     }
     *document = changed;
     Ok(())
@@ -145,7 +152,7 @@ pub fn equal(a: &Value, b: &Value) -> bool {
 }
 
 impl Operation {
-    fn apply(&self, document: &mut Value) -> Result<(), JsonPatchError> {
+    fn apply(&self, document: &mut Value, copied: &mut usize) -> Result<(), JsonPatchError> {
         match self.op.as_str() {
             "add" => self.add(document, self.path()?, self.value.clone(), "path"),
             "remove" => {
@@ -164,6 +171,10 @@ impl Operation {
                 let from = self.from()?;
                 let (parent, key) = self.parent(document, from, "from path")?;
                 let value = get(parent, &key).map_err(|problem| self.place(from, problem))?.cloned().unwrap_or_default();
+                *copied = copied.saturating_add(size(&value));
+                if *copied > MOST_COPIED {
+                    return Err(JsonPatchError::Copies);
+                }
                 self.add(document, self.path()?, value, "destination path")
             }
             "test" => self.test(document),
@@ -250,6 +261,17 @@ impl Operation {
             get(parent, &key).map_err(|problem| self.place(path, problem))?.unwrap_or(&null)
         };
         if *found == self.value { Ok(()) } else { Err(JsonPatchError::Test(path.to_owned())) }
+    }
+}
+
+/// About as many bytes as the value takes as JSON.
+fn size(value: &Value) -> usize {
+    let text = |text: &str| text.len().saturating_add(3);
+    match value {
+        Value::String(s) => text(s),
+        Value::Array(list) => list.iter().map(size).fold(2, usize::saturating_add),
+        Value::Object(map) => map.iter().map(|(key, value)| text(key).saturating_add(size(value))).fold(2, usize::saturating_add),
+        _ => 5,
     }
 }
 

@@ -47,12 +47,12 @@ pub enum Problem {
     WrongType {
         /// Where.
         path: String,
-        /// The type that the field is of.
-        owner: String,
         /// What it must be.
         expected: String,
         /// What it is.
-        found: String,
+        found: &'static str,
+        /// The message that Go's reader gives.
+        upstream: String,
     },
     /// A value of the right type that cannot be read, such as a time.
     #[error("field {path:?}: {message}")]
@@ -99,10 +99,7 @@ impl StrictError {
             Problem::DuplicateField { field, .. } => {
                 format!("yaml: unmarshal errors:\n  line {}: key {field:?} already set in map", self.line)
             }
-            Problem::WrongType { path, owner, expected, found } => {
-                let path: String = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect();
-                format!("json: cannot unmarshal {found} into Go struct field {owner}.{path} of type {expected}")
-            }
+            Problem::WrongType { upstream, .. } => upstream.clone(),
             other => other.to_string(),
         }
     }

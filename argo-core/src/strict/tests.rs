@@ -45,6 +45,9 @@ fn wrong_types_and_duplicates() {
     );
     assert_eq!(errors("  parallelism: x\n"), ["wf.yaml:6:3: field \"spec.parallelism\" must be a whole number, not a text"]);
     assert_eq!(errors("  a: [\n").len(), 1);
+    let text = format!("{HEAD}  templates: [{{container: {{image: [a]}}}}]\n");
+    let upstream = documents(&text, "wf.yaml").unwrap_err()[0].upstream();
+    assert_eq!(upstream, "json: cannot unmarshal array into Go struct field Container.spec.templates.container.image of type string");
 }
 
 #[test]

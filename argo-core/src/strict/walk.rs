@@ -66,13 +66,17 @@ impl Walk {
                 }
             }
             (_, found) => {
-                let problem = Problem::WrongType {
-                    path: self.path.clone(),
-                    owner: owner.to_owned(),
-                    expected: article(shape),
-                    found: kind_of(found).to_owned(),
+                let (found, go_found) = kind_of(found);
+                let steps: Vec<&str> = self.path.split('.').map(|step| step.split('[').next().unwrap_or(step)).collect();
+                let upstream = match self.path.as_str() {
+                    "" => format!("json: cannot unmarshal {go_found} into Go value of type {}", go_type(shape)),
+                    _ => format!(
+                        "json: cannot unmarshal {go_found} into Go struct field {owner}.{} of type {}",
+                        steps.join("."),
+                        go_type(shape)
+                    ),
                 };
-                self.report(problem);
+                self.report(Problem::WrongType { path: self.path.clone(), expected: article(shape), found, upstream });
             }
         }
     }
@@ -126,15 +130,31 @@ fn plural(shape: Shape) -> String {
     }
 }
 
-fn kind_of(value: &Value) -> &'static str {
+/// What a value is, in words and in Go's.
+fn kind_of(value: &Value) -> (&'static str, &'static str) {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a fraction",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a map",
+        Value::Null => ("null", "null"),
+        Value::Bool(_) => ("a boolean", "bool"),
+        Value::Number(number) if number.is_f64() => ("a fraction", "number"),
+        Value::Number(_) => ("a number", "number"),
+        Value::String(_) => ("a text", "string"),
+        Value::Array(_) => ("a list", "array"),
+        Value::Object(_) => ("a map", "object"),
+    }
+}
+
+/// What Go calls a type; the width of numbers is not known here.
+fn go_type(shape: Shape) -> String {
+    match shape {
+        Shape::String | Shape::AnyString | Shape::Time | Shape::Quantity | Shape::Bytes => "string".to_owned(),
+        Shape::Integer | Shape::IntOrString => "int64".to_owned(),
+        Shape::Number => "float64".to_owned(),
+        Shape::Boolean => "bool".to_owned(),
+        Shape::Any => "interface {}".to_owned(),
+        Shape::List(inner) => format!("[]{}", go_type(inner.get())),
+        Shape::Map(inner) => format!("map[string]{}", go_type(inner.get())),
+        Shape::Struct(info) => format!("v1alpha1.{}", info.name),
+        Shape::Kube(kube) => format!("v1.{}", kube.name()),
     }
 }
 

@@ -119,7 +119,9 @@ impl Writer {
 
     fn text(&mut self, s: &str, depth: usize, key: bool) {
         let looks = Looks::of(s);
-        let special = !matches!(s, "<<" | "=") && (scalar::is_special(s) || scalar::is_base_60(s) || scalar::is_timestamp(s));
+        // As a key, `<<` would be read as a merge; go-yaml writes it bare all the same.
+        let special =
+            (key && s == "<<") || !matches!(s, "<<" | "=") && (scalar::is_special(s) || scalar::is_base_60(s) || scalar::is_timestamp(s));
         let multiline = s.contains('\n');
         if multiline && looks.block && !key {
             self.literal(s, depth);

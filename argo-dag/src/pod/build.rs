@@ -67,7 +67,6 @@ pub(super) fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Va
     mounts.references(request, options)?;
     let (volumes, secret_mounts) = artifacts::secrets(&template);
     mounts.volumes.extend(volumes);
-    mounts.volumes.extend(options.volumes.iter().cloned());
 
     let mut init = executor_container("init", &["init"], kind, request, options);
     let mut wait = (!kind.is_executor()).then(|| executor_container("wait", &["wait"], kind, request, options));

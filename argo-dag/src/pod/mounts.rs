@@ -44,7 +44,7 @@ impl<'a> Mounts<'a> {
             [&options.main_container, &options.executor].into_iter().flatten().filter_map(|c| c.get("volumeMounts")?.as_array());
         let names: Vec<String> =
             self.own().iter().chain(set).chain(extra).chain(configured.flatten()).map(|m| text(m, "name").to_owned()).collect();
-        let sources = [&template.volumes, &request.spec.volumes, &request.workflow.status.persistent_volume_claims];
+        let sources = [&template.volumes, &request.spec.volumes, &request.workflow.status.persistent_volume_claims, &options.volumes];
         for name in names {
             let named = |v: &&Value| text(v, "name") == name;
             if self.volumes.iter().any(|v| named(&v)) {

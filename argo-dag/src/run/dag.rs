@@ -34,13 +34,12 @@ impl WorkflowRun {
             for child in std::mem::take(&mut touched) {
                 self.task_touched(act, &mut state, calls, &child, &mut ready);
             }
-            if let Some((_, name)) = ready.pop_first() {
+            while let Some((_, name)) = ready.pop_first() {
                 self.try_task(act, &mut state, calls, &name);
-            } else {
-                let blocked: Vec<String> = state.tasks.iter().filter(|(_, t)| t.is_blocked()).map(|(n, _)| n.clone()).collect();
-                for name in blocked {
-                    self.run_task(act, &mut state, &name);
-                }
+            }
+            let blocked: Vec<String> = state.tasks.iter().filter(|(_, t)| t.is_blocked()).map(|(n, _)| n.clone()).collect();
+            for name in blocked {
+                self.run_task(act, &mut state, &name);
             }
             touched.append(&mut self.touched.remove(&act.id).unwrap_or_default());
             if touched.is_empty() && ready.is_empty() {

@@ -5,6 +5,7 @@ use crate::Adapter;
 mod controller_traces;
 mod core;
 mod examples;
+mod examples_run;
 mod go;
 mod kubeapi;
 mod lang;
@@ -45,6 +46,7 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
+        "examples/workflows" => Some(examples_run::run),
         "examples/round_trip" => Some(examples::round_trip),
         _ if file.starts_with("kubeapi/") => Some(kubeapi::run),
         _ => None,

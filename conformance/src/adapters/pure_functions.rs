@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argo_core::workflows::{AnyString, SynchronizationStatus, Workflow};
+use argo_core::workflows::{SynchronizationStatus, Workflow};
 use argo_dag::effect::Lock;
 use argo_dag::ops::retry::RetryOptions;
 use argo_dag::ops::selector::NodeSelector;
@@ -138,10 +138,6 @@ fn call(function: &str, receiver: &Value, arguments: &[Value]) -> Result<Option<
             let mut status = SynchronizationStatus { semaphore: Some(semaphore), ..SynchronizationStatus::default() };
             let lock = Lock::Semaphore { name: text(1).to_owned(), source: Box::default() };
             Got { results: vec![json!(argo_dag::locks::note_held(&mut status, &lock, text(0)))], error: None }
-        }
-        "AnyStringPtr" => {
-            let value: AnyString = serde_json::from_value(arguments.first().cloned().unwrap_or_default()).map_err(|e| e.to_string())?;
-            Got { results: vec![json!(value.as_str())], error: None }
         }
         _ => return Ok(None),
     };

@@ -180,15 +180,8 @@ pub async fn follow(
 ) -> Outcome<Ended> {
     let mut stream: SelectAll<BoxStream<'static, Change>> = names.iter().map(|name| changes(session, name)).collect();
     let (lines_in, mut lines) = mpsc::channel(1_000);
-    let mut state = State {
-        session,
-        how,
-        names,
-        workflows: BTreeMap::new(),
-        told,
-        lines: Some(lines_in),
-        screen: Screen::new(session.look),
-    };
+    let mut state =
+        State { session, how, names, workflows: BTreeMap::new(), told, lines: Some(lines_in), screen: Screen::new(session.look) };
     let mut tick = tokio::time::interval(if session.look.fancy { TICK } else { PLAIN_TICK });
     let mut until = until;
     loop {

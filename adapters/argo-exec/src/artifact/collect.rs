@@ -7,6 +7,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use super::{Location, StoreError, chain, store};
+use crate::ApiError;
 use crate::{Paths, Settings};
 
 /// Label of the tasks of one pod.
@@ -24,7 +25,7 @@ pub enum CollectError {
         /// Value of the label.
         pod: String,
         /// Why.
-        source: Box<kube::Error>,
+        source: ApiError,
     },
     /// A task is not readable.
     #[error("task {name}")]
@@ -40,7 +41,7 @@ pub enum CollectError {
         /// Task.
         name: String,
         /// Why.
-        source: Box<kube::Error>,
+        source: ApiError,
     },
 }
 
@@ -58,7 +59,7 @@ pub async fn collect(client: &Client, pod: &str, settings: &Settings, paths: &Pa
     };
     let tasks: Api<DynamicObject> = Api::default_namespaced_with(client.clone(), &resource);
     let listed = tasks.list(&ListParams::default().labels(&format!("{POD}={pod}"))).await;
-    for object in listed.map_err(|e| CollectError::List { pod: pod.to_owned(), source: Box::new(e) })?.items {
+    for object in listed.map_err(|e| CollectError::List { pod: pod.to_owned(), source: e.into() })?.items {
         let name = object.metadata.name.clone().unwrap_or_default();
         let unreadable = |source| CollectError::Task { name: name.clone(), source };
         let task: WorkflowArtifactGcTask = serde_json::to_value(object).and_then(serde_json::from_value).map_err(unreadable)?;
@@ -79,7 +80,7 @@ pub async fn collect(client: &Client, pod: &str, settings: &Settings, paths: &Pa
         }
         let patch = json!({"status": {"artifactResultsByNode": by_node}});
         let patched = tasks.patch_status(&name, &PatchParams::default(), &Patch::Merge(&patch)).await;
-        patched.map_err(|e| CollectError::Report { name: name.clone(), source: Box::new(e) })?;
+        patched.map_err(|e| CollectError::Report { name: name.clone(), source: e.into() })?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use argo_core::workflows::GitArtifact;
 use async_trait::async_trait;
+use gix::bstr::ByteSlice;
 use gix::progress::Discard;
 
 use super::{ArtifactStore, Location, StoreError, secret};
@@ -15,6 +16,9 @@ use crate::Paths;
 pub struct GitStore {
     paths: Paths,
 }
+
+/// Submodules of submodules are followed this deep.
+const MAX_DEPTH: u32 = 8;
 
 /// Nothing interrupts a clone but the end of the process.
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -60,7 +64,62 @@ enum Wanted<'a> {
     Only(String),
 }
 
+/// The host of a URL, if it has one.
+fn host(url: &str) -> Option<String> {
+    gix::url::parse(url.as_bytes().as_bstr()).ok()?.host().map(str::to_owned)
+}
+
+/// A submodule's URL, which may be relative to its parent's.
+fn resolved(url: &str, parent: &str) -> String {
+    if !url.starts_with("./") && !url.starts_with("../") {
+        return url.to_owned();
+    }
+    let mut base: Vec<&str> = parent.trim_end_matches('/').split('/').collect();
+    for part in url.split('/') {
+        match part {
+            "." | "" => {}
+            ".." => drop(base.pop()),
+            name => base.push(name),
+        }
+    }
+    base.join("/")
+}
+
 impl Clone {
+    fn run_with_submodules(&self, to: &Path, depth: u32) -> Result<(), StoreError> {
+        self.run(to)?;
+        if self.git.disable_submodules || !to.join(".gitmodules").exists() {
+            return Ok(());
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(StoreError::Remote {
+                location: format!("git {}", self.git.repo),
+                reason: "its submodules nest too deeply".to_owned(),
+            });
+        };
+        for (url, path, revision) in self.submodules(to).map_err(|e| self.failed(&e))? {
+            let repo = resolved(&url, &self.git.repo);
+            // A password is for the host it was given for.
+            let account = self.account.clone().filter(|_| host(&repo) == host(&self.git.repo));
+            let module = Clone { git: GitArtifact { repo, revision, ..GitArtifact::default() }, account };
+            module.run_with_submodules(&crate::paths::below(to, &path), depth)?;
+        }
+        Ok(())
+    }
+
+    /// URL, path and commit of each submodule.
+    fn submodules(&self, at: &Path) -> Result<Vec<(String, String, String)>, gix::Error> {
+        let repo = gix::open(at)?;
+        let mut found = Vec::new();
+        for module in repo.submodules()?.into_iter().flatten() {
+            // A module without a commit is named in .gitmodules only.
+            if let Some(id) = module.index_id()? {
+                found.push((module.url()?.to_bstring().to_string(), module.path()?.to_string(), id.to_string()));
+            }
+        }
+        Ok(found)
+    }
+
     fn run(&self, to: &Path) -> Result<(), StoreError> {
         let git = &self.git;
         let branch = Some(git.branch.as_str()).filter(|b| !b.is_empty());
@@ -177,17 +236,7 @@ impl ArtifactStore for GitStore {
     async fn load(&self, location: &Location, to: &Path) -> Result<(), StoreError> {
         let Location::Git(git) = location else { return Err(read_only(location)) };
         let (clone, to) = (self.clone_of(git)?, to.to_owned());
-        if !git.disable_submodules {
-            tracing::debug!("submodules are not fetched");
-        }
-        tokio::task::spawn_blocking(move || {
-            clone.run(&to)?;
-            if to.join(".gitmodules").exists() && !clone.git.disable_submodules {
-                tracing::warn!(repo = %clone.git.repo, "submodules are not fetched: not supported yet");
-            }
-            Ok(())
-        })
-        .await?
+        tokio::task::spawn_blocking(move || clone.run_with_submodules(&to, MAX_DEPTH)).await?
     }
 
     async fn save(&self, location: &Location, _: &Path) -> Result<(), StoreError> {
@@ -276,6 +325,35 @@ mod tests {
         assert_eq!(single.await.unwrap(), "side");
         let error = loaded(&repo, &to, |a| a.revision = "nope".into()).await.unwrap_err().to_string();
         assert!(error.contains("nope"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn submodules_come_with_it() {
+        if Command::new("git").arg("--version").output().is_err() {
+            return;
+        }
+        let (folder, repo) = repository();
+        let outer = folder.path().join("outer");
+        std::fs::create_dir(&outer).unwrap();
+        git(&outer, "init -q");
+        std::fs::write(outer.join("file"), "outer").unwrap();
+        git(&outer, &format!("-c protocol.file.allow=always submodule add -q {} sub/module", repo.display()));
+        std::fs::write(outer.join(".gitmodules"), "[submodule \"m\"]\n\tpath = sub/module\n\turl = ../repo\n").unwrap();
+        git(&outer, "add .");
+        git(&outer, "commit -q -m outer");
+        let to = folder.path().join("to");
+        assert_eq!(loaded(&outer, &to, |a| a.disable_submodules = true).await.unwrap(), "outer");
+        assert!(!to.join("sub/module/file").exists());
+        let _ = std::fs::remove_dir_all(&to);
+        let git = GitArtifact { repo: format!("file://{}", outer.display()), ..GitArtifact::default() };
+        GitStore::new(Paths::default()).load(&Location::Git(git), &to).await.unwrap();
+        assert_eq!(std::fs::read_to_string(to.join("sub/module/file")).unwrap(), "two");
+    }
+
+    #[test]
+    fn relative_urls() {
+        assert_eq!(resolved("../b.git", "https://h/x/a.git"), "https://h/x/b.git");
+        assert_eq!(resolved("https://o/c", "https://h/x/a.git"), "https://o/c");
     }
 
     #[tokio::test]

@@ -65,7 +65,7 @@ impl Request<'_> {
         move |source| ResourceError::Api {
             action: format!("{:?}", self.action).to_lowercase(),
             object: format!("{} {name}", kind.name()),
-            source: Box::new(source),
+            source: source.into(),
         }
     }
 

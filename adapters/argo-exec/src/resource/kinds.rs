@@ -56,7 +56,7 @@ async fn of_version(client: &Client, group_version: &str) -> Result<Vec<APIResou
         // Names with a slash are subresources.
         Ok(list) => Ok(list.resources.into_iter().filter(|r| !r.name.contains('/')).collect()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
-        Err(e) => Err(ResourceError::Discovery(Box::new(e))),
+        Err(e) => Err(ResourceError::Discovery(e.into())),
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn by_name(client: &Client, name: &str) -> Result<Kind, Resourc
     {
         return Ok(Kind::new("v1", &found));
     }
-    let groups = client.list_api_groups().await.map_err(|e| ResourceError::Discovery(Box::new(e)))?;
+    let groups = client.list_api_groups().await.map_err(|e| ResourceError::Discovery(e.into()))?;
     for found in groups.groups {
         let version = found.preferred_version.or_else(|| found.versions.first().cloned()).map(|v| v.group_version);
         let Some(version) = version.filter(|_| group.is_none_or(|g| g == found.name || g.ends_with(&format!(".{}", found.name)))) else {

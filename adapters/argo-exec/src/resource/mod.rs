@@ -12,6 +12,7 @@ use kube::Client;
 use kube::api::{WatchEvent, WatchParams};
 use serde_json::{Value, json};
 
+use crate::ApiError;
 use crate::wait::{Reporter, WaitError, termination};
 use crate::{Paths, Settings, parse_duration};
 
@@ -68,7 +69,7 @@ pub enum ResourceError {
     Condition(#[from] ConditionError),
     /// The kinds of the API are not known.
     #[error("asking the API for its kinds")]
-    Discovery(#[source] Box<kube::Error>),
+    Discovery(#[source] ApiError),
     /// The API has no such kind.
     #[error("the API has no kind {0}: is its CustomResourceDefinition installed?")]
     NoKind(String),
@@ -80,7 +81,7 @@ pub enum ResourceError {
         /// To which object.
         object: String,
         /// Why not.
-        source: Box<kube::Error>,
+        source: ApiError,
     },
     /// The object went away while its condition was waited for.
     #[error("resource {0} has been deleted while its condition was waited for")]

@@ -7,6 +7,7 @@ use argo_core::workflows::Template;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::ApiError;
 use crate::artifact::{SaveError, chain};
 use crate::emissary::{read_number, write_whole};
 use crate::init::container_folder;
@@ -44,14 +45,14 @@ pub enum WaitError {
     InCluster(#[source] Box<kube::config::InClusterError>),
     /// The client could not be set up.
     #[error("Kubernetes client")]
-    Client(#[source] Box<kube::Error>),
+    Client(#[source] ApiError),
     /// The task result is not acceptable.
     #[error("task result {name}")]
     Report {
         /// Name of the object, which is the node's id.
         name: String,
         /// Why.
-        source: Box<kube::Error>,
+        source: ApiError,
     },
     /// The task result cannot be written as an object.
     #[error("task result {name}")]
@@ -217,8 +218,7 @@ impl Containers {
                     give_up_at = Some(now + self.grace() + AFTER_KILL);
                 }
                 Some(()) = self.terminated.recv() => {
-                    // The pod is being deleted and will be killed after its grace: what is there by then is reported before.
-                    self.tell(&left, 15);
+                    // The pod is being deleted: the others are told too, and all are killed after the pod's grace. What is there by then is reported before.
                     let grace = self.grace();
                     give_up_at = Some(Instant::now() + grace.saturating_sub(Duration::from_secs(5)).max(grace / 2));
                 }

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::Settings;
+use crate::{ApiError, Settings};
 
 /// The controller writes `{"signal": n}` here when the pod is to be stopped.
 pub(crate) const EXECUTION: &str = "workflows.argoproj.io/execution";
@@ -94,7 +94,7 @@ async fn follow(pods: Api<Pod>, name: String, send: mpsc::Sender<Seen>) {
             return;
         }
         if let Some(e) = failed {
-            tracing::info!("watch of the own pod: {e}");
+            tracing::info!("watch of the own pod: {}", ApiError::from(e));
             pause = (pause * 2).min(Duration::from_secs(30));
         }
         tokio::time::sleep(pause).await;

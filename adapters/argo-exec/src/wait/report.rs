@@ -9,7 +9,7 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 
 use super::WaitError;
-use crate::Settings;
+use crate::{ApiError, Settings};
 
 /// Label that names the workflow.
 const WORKFLOW: &str = "workflows.argoproj.io/workflow";
@@ -53,7 +53,7 @@ async fn configuration() -> Result<Config, WaitError> {
 
 /// A client with the pod's own way to the API.
 pub(crate) async fn client() -> Result<Client, WaitError> {
-    Client::try_from(configuration().await?).map_err(|e| WaitError::Client(Box::new(e)))
+    Client::try_from(configuration().await?).map_err(|e| WaitError::Client(e.into()))
 }
 
 impl Reporter {
@@ -102,7 +102,7 @@ impl Reporter {
     pub(crate) async fn progress(&self, progress: String) {
         let patch = json!({"progress": progress});
         if let Err(e) = self.results.patch(&self.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
-            tracing::info!("progress {progress} is not reported: {e}");
+            tracing::info!("progress {progress} is not reported: {}", ApiError::from(e));
         }
     }
 
@@ -126,7 +126,7 @@ impl Reporter {
     }
 
     fn failed(&self, source: kube::Error) -> WaitError {
-        WaitError::Report { name: self.name.clone(), source: Box::new(source) }
+        WaitError::Report { name: self.name.clone(), source: source.into() }
     }
 
     fn object(&self, completed: &str, content: Value) -> Value {
@@ -160,7 +160,7 @@ impl Reporter {
         for _ in 1..TRIES {
             match self.send_once(request).await {
                 Err(e) if worth_another_try(&e) => {
-                    tracing::warn!(result = %self.name, "the API does not take it, trying again in {pause:?}: {e}");
+                    tracing::warn!(result = %self.name, "the API does not take it, trying again in {pause:?}: {}", ApiError::from(e));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(20));
                 }

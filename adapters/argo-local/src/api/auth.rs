@@ -419,6 +419,9 @@ impl Api {
             paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
         }
         for rule in self.rules_of(user, namespace) {
+            if resources.contains(&rule) || paths.contains(&rule) {
+                continue;
+            }
             if json::items(&rule, &["nonResourceURLs"]).next().is_some() { paths.push(rule) } else { resources.push(rule) }
         }
         if user.groups.iter().any(|g| g == "system:authenticated") {

@@ -42,7 +42,7 @@ impl Options {
                 map.insert("dryRun".to_owned(), json!(dry));
             }
             Value::Object(map)
-        } else if ask.content_type.starts_with("application/yaml") {
+        } else if ask.content_type.starts_with("application/yaml") || body.starts_with(super::protobuf::MAGIC) {
             super::read_body(ask, body)?
         } else {
             let value: Value = serde_json::from_slice(body).map_err(|e| {
@@ -176,8 +176,10 @@ impl Api {
                 return self.remove(ask, old, object, options, now);
             }
             set_deletion(metadata, now, grace);
-            bump_generation(metadata);
-            builtin::mark_deleted(&resource, &mut object);
+            if !resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+                bump_generation(metadata);
+            }
+            builtin::mark_deleted(&resource, &mut object, now);
         }
         if object == old.value {
             return Ok(Gone::Marked(Arc::clone(old)));

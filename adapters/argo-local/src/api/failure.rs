@@ -198,12 +198,6 @@ impl Failure {
         Self::new(410, "Expired", message, None)
     }
 
-    /// The same, said otherwise.
-    pub(crate) fn with_message(mut self, message: &str) -> Self {
-        message.clone_into(&mut self.0.message);
-        self
-    }
-
     /// The object is not valid. `what.kind` is the kind, not the plural.
     pub(crate) fn invalid(what: Named<'_>, causes: &[Cause]) -> Self {
         let mut details = what.details();

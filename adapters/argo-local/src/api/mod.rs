@@ -35,6 +35,7 @@ mod json;
 mod names;
 mod negotiate;
 mod patch;
+mod protobuf;
 mod quantity;
 mod read;
 mod render;
@@ -153,33 +154,33 @@ impl Api {
     /// Answers a request.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Answer {
         self.now = now;
-        let header = request.header(http::header::ACCEPT);
-        let accept = Accept::parse(header);
+        let accept = self.accepts(request);
+        let form = accept.as_ref().ok().copied().unwrap_or_default();
         let answer = match self.impersonated(request) {
             Ok(None) => self.permitted(request, accept, now),
             Ok(Some(user)) => self.permitted(&Request { user, ..request.clone() }, accept, now),
             Err(failure) => Err(failure),
         };
-        answer.unwrap_or_else(|failure| Answer::Whole(render::failure(&failure, accept.unwrap_or_default())))
+        answer.unwrap_or_else(|failure| Answer::Whole(render::failure(&failure, form)))
     }
 
-    fn permitted(&mut self, request: &Request, accept: Option<Accept>, now: Timestamp) -> Result<Answer, Failure> {
-        self.authorize(request)?;
-        match accept {
-            Some(accept) => self.route(request, accept, now),
-            None => self.route_refused(request),
-        }
-    }
-
-    // Health and such have no form to choose; everything else has none that fits.
-    fn route_refused(&mut self, request: &Request) -> Result<Answer, Failure> {
-        match Path::parse(&request.path) {
-            Path::Other(_) => self.route(request, Accept::default(), Timestamp::UNIX_EPOCH),
+    /// The form an answer takes; for custom resources a wildcard below `application` will do.
+    fn accepts(&self, request: &Request) -> Result<Accept, Failure> {
+        let header = request.header(http::header::ACCEPT);
+        let (custom, watching) = match Path::parse(&request.path) {
+            // Health and such have no form to choose.
+            Path::Other(_) => return Ok(Accept::parse(header, true).unwrap_or_default()),
             Path::Resource { group, plural, watch, .. } => {
                 let custom = self.registry.get(&group, &plural).is_some_and(|r| r.custom());
-                Err(Accept::refused(custom, watch || ask::Query::parse(&request.query).flag("watch")))
+                (custom, watch || ask::Query::parse(&request.query).flag("watch"))
             }
-        }
+        };
+        Accept::parse(header, custom).ok_or_else(|| Accept::refused(custom || Accept::odd_shape(header), watching))
+    }
+
+    fn permitted(&mut self, request: &Request, accept: Result<Accept, Failure>, now: Timestamp) -> Result<Answer, Failure> {
+        self.authorize(request)?;
+        self.route(request, accept?, now)
     }
 
     fn route(&mut self, request: &Request, accept: Accept, now: Timestamp) -> Result<Answer, Failure> {
@@ -252,13 +253,23 @@ fn read_body(ask: &Ask, body: &[u8]) -> Result<Value, Failure> {
     match kind {
         "" | "application/json" => match serde_json::from_slice(body) {
             Ok(value) => Ok(value),
-            Err(error) => Err(Failure::bad_request(format!(
-                "the object provided is unrecognized (must be of type {}): {} ({})",
-                ask.resource.kind,
-                json_error(body, &error),
-                hex_prefix(body)
-            ))),
+            Err(error) => {
+                let why = json_error(body, &error);
+                let (why, shown) = if ask.resource.custom() {
+                    (format!("couldn't get version/kind; json parse error: {why}"), String::from_utf8_lossy(body).into_owned())
+                } else {
+                    (why, hex_prefix(body))
+                };
+                let kind = &ask.resource.kind;
+                Err(Failure::bad_request(format!("the object provided is unrecognized (must be of type {kind}): {why} ({shown})")))
+            }
         },
+        "application/vnd.kubernetes.protobuf" if !ask.resource.custom() => protobuf::read(body, types::of_kind).ok_or_else(|| {
+            let kind = &ask.resource.kind;
+            Failure::bad_request(format!(
+                "the object provided is unrecognized (must be of type {kind}): it is no protobuf of a kind that is known here"
+            ))
+        }),
         "application/yaml" => {
             let text = String::from_utf8_lossy(body);
             let read = argo_core::yaml::parse(&text, argo_core::yaml::Duplicates::LastWins);

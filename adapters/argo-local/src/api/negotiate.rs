@@ -25,7 +25,7 @@ pub(crate) struct Accept {
 
 impl Accept {
     /// The first form of the `Accept` header that can be given. `application/vnd.kubernetes.protobuf` cannot.
-    pub(crate) fn parse(header: &str) -> Option<Self> {
+    pub(crate) fn parse(header: &str, any_application: bool) -> Option<Self> {
         if header.trim().is_empty() {
             return Some(Self::default());
         }
@@ -37,13 +37,19 @@ impl Accept {
             })
             .collect();
         clauses.sort_by(|a, b| b.0.total_cmp(&a.0));
-        clauses.iter().find_map(|(_, clause)| Self::clause(clause))
+        clauses.iter().find_map(|(_, clause)| Self::clause(clause, any_application))
     }
 
-    fn clause(clause: &str) -> Option<Self> {
+    /// Whether a client takes JSON, but in a shape that there is not.
+    pub(crate) fn odd_shape(header: &str) -> bool {
+        header.split(',').any(|clause| clause.trim().starts_with("application/json;"))
+    }
+
+    fn clause(clause: &str, any_application: bool) -> Option<Self> {
         let mut parts = clause.split(';').map(str::trim);
         let yaml = match parts.next()? {
-            "application/json" | "*/*" | "application/*" => false,
+            "application/json" | "*/*" => false,
+            "application/*" if any_application => false,
             "application/yaml" => true,
             _ => return None,
         };
@@ -91,10 +97,10 @@ mod tests {
 
     #[test]
     fn the_first_form_that_fits_is_taken() {
-        let table = Accept::parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").unwrap();
+        let table = Accept::parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", false).unwrap();
         assert_eq!(table.form, Form::Table { beta: false });
-        assert_eq!(Accept::parse("application/vnd.kubernetes.protobuf, */*").unwrap().form, Form::Whole);
-        assert_eq!(Accept::parse("text/html"), None);
-        assert!(Accept::parse("application/yaml").unwrap().yaml);
+        assert_eq!(Accept::parse("application/vnd.kubernetes.protobuf, */*", false).unwrap().form, Form::Whole);
+        assert_eq!(Accept::parse("text/html", false), None);
+        assert!(Accept::parse("application/yaml", false).unwrap().yaml);
     }
 }

@@ -144,6 +144,7 @@ impl Api {
             }
             Form::Partial { beta, .. } => value(status, &partial(&object, beta), ask.accept),
             Form::Table { beta } => {
+                check_include(ask)?;
                 let revision = json::meta(&object, "resourceVersion").to_owned();
                 value(status, &self.table_of(ask, &[&*object], json!({"resourceVersion": revision}), beta, true), ask.accept)
             }
@@ -158,6 +159,7 @@ impl Api {
         match ask.accept.form {
             Form::Table { beta } => {
                 let rows: Vec<&Value> = shown.iter().map(|i| &**i).collect();
+                check_include(ask)?;
                 Ok(Answer::Whole(value(200, &self.table_of(ask, &rows, metadata, beta, true), ask.accept)))
             }
             Form::Partial { list: false, .. } => {
@@ -200,10 +202,21 @@ impl Api {
                     }
                 }
                 out.extend_from_slice(b"]}");
-                Ok(Answer::Whole(Reply { status: 200, content_type: JSON, headers: Vec::new(), body: out.into() }))
+                let mut reply = Reply { status: 200, content_type: JSON, headers: Vec::new(), body: out.into() };
+                warn(&mut reply, &ask.warnings);
+                Ok(Answer::Whole(reply))
             }
         }
     }
+}
+
+fn check_include(ask: &Ask) -> Result<(), Failure> {
+    let include = ask.query.text("includeObject");
+    if matches!(include, "" | "None" | "Metadata" | "Object") {
+        return Ok(());
+    }
+    let why = format!("includeObject: Invalid value: {include:?}: must be 'Metadata', 'Object', 'None', or empty");
+    Err(Failure::bad_request(format!("Unable to convert to Table as requested: {why}")))
 }
 
 // Lists of custom resources always name `continue`, even empty.

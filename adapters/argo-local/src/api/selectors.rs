@@ -216,6 +216,9 @@ impl Labels {
         if parser.peek() == Token::End {
             return Ok(Self::default());
         }
+        if parser.peek().is(",") {
+            return Err(Failure::bad_request("found ',', expected: !, identifier, or 'end of string'"));
+        }
         loop {
             all.push(parser.requirement().map_err(fail)?);
             match parser.next() {

@@ -59,10 +59,7 @@ impl Api {
             }
             ("", "serviceaccounts", "token") if verb == "create" => self.token(ask, body, now),
             ("", "namespaces", "finalize") if verb == "update" => self.finalize(ask, body, now),
-            _ if ask.resource.custom() => {
-                let failure = Failure::not_found(ask.named(ask.name.as_deref().unwrap_or_default()));
-                Err(failure.with_message("the server could not find the requested resource"))
-            }
+            _ if ask.resource.custom() => Err(Failure::not_found(ask.named(ask.name.as_deref().unwrap_or_default()))),
             _ => Err(Failure::no_such_resource()),
         }
     }
@@ -71,8 +68,20 @@ impl Api {
         let object = read_body(ask, body)?;
         let old = self.existing(ask)?;
         let mut value = old.value.clone();
-        let finalizers = json::at(&object, &["spec", "finalizers"]).cloned().unwrap_or_else(|| json!([]));
-        json::child(&mut value, "spec").insert("finalizers".to_owned(), finalizers);
+        let finalizers = json::at(&object, &["spec", "finalizers"]).and_then(Value::as_array).filter(|l| !l.is_empty());
+        let spec = json::child(&mut value, "spec");
+        match finalizers {
+            Some(finalizers) => spec.insert("finalizers".to_owned(), finalizers.clone().into()),
+            None => spec.remove("finalizers"),
+        };
+        for field in ["labels", "annotations"] {
+            let sent = json::at(&object, &["metadata", field]).cloned();
+            let metadata = json::metadata(&mut value);
+            match sent {
+                Some(sent) => metadata.insert(field.to_owned(), sent),
+                None => metadata.remove(field),
+            };
+        }
         let resource = Arc::clone(&ask.resource);
         let key = (String::new(), json::meta(&old.value, "name").to_owned());
         let stored = self.commit(resource.slot, key.clone(), Some(value))?;
@@ -358,6 +367,17 @@ impl Api {
                 let mut value = budget.value.clone();
                 let status = json::child(&mut value, "status");
                 status.insert("disruptionsAllowed".to_owned(), (allowed - 1).into());
+                if allowed == 1 {
+                    let generation = number(&["metadata", "generation"]);
+                    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
+                    if let Some(list) = conditions.as_array_mut() {
+                        list.retain(|c| json::text(c, &["type"]) != "DisruptionAllowed");
+                        list.push(json!({
+                            "type": "DisruptionAllowed", "status": "False", "observedGeneration": generation,
+                            "lastTransitionTime": json::time(now), "reason": "InsufficientPods", "message": "",
+                        }));
+                    }
+                }
                 let disrupted = json::map(status.entry("disruptedPods").or_insert_with(|| json!({})));
                 disrupted.insert(json::meta(&pod.value, "name").to_owned(), json::time(now).into());
                 let key = (ask.namespace.clone().unwrap_or_default(), name.to_owned());

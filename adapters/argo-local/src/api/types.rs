@@ -49,6 +49,8 @@ pub(crate) struct Field {
     /// Left out where it is the zero value.
     pub(crate) omit_zero: bool,
     pub(crate) strategic: Strategic,
+    /// Its number in protobuf; the second is not 0 where it is inside a message that JSON does not have.
+    pub(crate) number: (u64, u64),
 }
 
 /// A built-in type.
@@ -66,6 +68,13 @@ pub(crate) fn find(name: &str) -> Option<&'static Type> {
     TYPES.get(name)
 }
 
+/// The type of an `apiVersion` and `kind`.
+pub(crate) fn of_kind(api_version: &str, kind: &str) -> Option<&'static str> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("core", api_version));
+    let group = if kind == "DeleteOptions" { "meta" } else { group.split('.').next().unwrap_or(group) };
+    TYPES.get_key_value(format!("{group}/{version}.{kind}").as_str()).map(|(name, _)| *name)
+}
+
 /// The Go name of a type: what follows the dot.
 pub(crate) fn short(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
@@ -80,6 +89,9 @@ fn read_type(line: &'static str) -> Option<(&'static str, Type)> {
 }
 
 fn read_field(text: &'static str) -> Field {
+    let (text, number) = text.split_once('#').unwrap_or((text, "0"));
+    let (outer, inner) = number.split_once('.').unwrap_or((number, "0"));
+    let number = (outer.parse().unwrap_or(0), inner.parse().unwrap_or(0));
     let (text, strategic) = match text.split_once('^') {
         Some((text, "")) => (text, Strategic::Set),
         Some((text, "-")) => (text, Strategic::Replace),
@@ -87,7 +99,7 @@ fn read_field(text: &'static str) -> Field {
         None => (text, Strategic::Replace),
     };
     let (required, omit_zero) = (text.ends_with('!'), text.ends_with('?'));
-    Field { code: read_code(text.trim_end_matches(['!', '?'])), required, omit_zero, strategic }
+    Field { code: read_code(text.trim_end_matches(['!', '?'])), required, omit_zero, strategic, number }
 }
 
 fn read_code(text: &'static str) -> Code {

@@ -94,7 +94,10 @@ impl Api {
             (_, Some(true)) | (None, None) => {
                 let objects =
                     table.range(selection.namespace.as_deref()).map(|(_, o)| o).filter(|o| selection.matches(&o.value)).cloned().collect();
-                initial = Some(Initial { objects, mark_end: send_initial == Some(true) && ask.query.flag("allowWatchBookmarks") });
+                initial = Some(Initial {
+                    objects,
+                    mark_end: (send_initial == Some(true) || revision == "0") && ask.query.flag("allowWatchBookmarks"),
+                });
                 self.revision
             }
             (None, Some(false)) => self.revision,
@@ -241,7 +244,16 @@ impl Api {
                 let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };
                 json!({"kind": "Table", "apiVersion": api_version, "metadata": metadata, "columnDefinitions": [], "rows": []})
             }
-            _ => json!({"kind": watch.ask.resource.kind, "apiVersion": watch.ask.api_version(), "metadata": metadata}),
+            _ => {
+                // An object of its type with nothing in it, as Go writes that.
+                let mut object =
+                    if watch.ask.resource.custom() { json!({}) } else { super::fields::Shape::Typed(watch.ask.resource.type_name).blank() };
+                let map = super::json::map(&mut object);
+                map.insert("kind".to_owned(), watch.ask.resource.kind.as_str().into());
+                map.insert("apiVersion".to_owned(), watch.ask.api_version().into());
+                map.insert("metadata".to_owned(), metadata);
+                object
+            }
         };
         line(out, "BOOKMARK", &object);
     }

@@ -25,6 +25,7 @@ impl Api {
             return Err(Failure::method_not_allowed());
         }
         let object = read_body(ask, body)?;
+        super::crd::check_named(ask, &object, body)?;
         let object = self.decode(ask, object)?;
         ask.check_options("CreateOptions")?;
         let update = Update { manager: ask.manager(), applied: false };
@@ -121,6 +122,7 @@ impl Api {
             builtin::prepare_create(&resource, &mut object);
         }
         let name = json::meta(&object, "name").to_owned();
+        warn_of_finalizers(ask, &object);
         let mut causes = check_metadata(&resource, &object);
         if let Some(custom) = &served.custom {
             causes.extend(custom.validate(&object, None));
@@ -165,6 +167,7 @@ impl Api {
 
     pub(crate) fn update(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
         let object = read_body(ask, body)?;
+        super::crd::check_named(ask, &object, body)?;
         let object = self.decode(ask, object)?;
         ask.check_options("UpdateOptions")?;
         // An update of an object of another life is told so before anything else.
@@ -265,6 +268,9 @@ impl Api {
             drop(before);
             json::metadata(&mut object).insert("generation".to_owned(), (generation + i64::from(counted)).into());
         }
+        if json::finalizers(&old.value) != json::finalizers(&object) {
+            warn_of_finalizers(ask, &object);
+        }
         let mut causes = check_metadata(&resource, &object);
         causes.extend(check_metadata_update(&old.value, &object));
         if let Some(custom) = &served.custom {
@@ -322,7 +328,7 @@ impl Api {
     fn admit_create(&self, ask: &Ask, namespace: &str, object: &mut Value) -> Result<(), Failure> {
         if ask.resource.terminating {
             let why = "create not allowed while custom resource definition is terminating";
-            return Err(Failure::new(405, "MethodNotAllowed", why, Some(serde_json::json!({}))));
+            return Err(Failure::forbidden(ask.named(json::meta(object, "name")), why));
         }
         if !ask.resource.namespaced {
             return Ok(());
@@ -402,6 +408,24 @@ fn same_but_times(old: &Value, new: &Value) -> bool {
     entries(a) == entries(b)
 }
 
+/// Custom resources may have finalizers without a domain, but are warned of them.
+fn warn_of_finalizers(ask: &mut Ask, object: &Value) {
+    if !ask.resource.custom() {
+        return;
+    }
+    let warnings: Vec<String> = json::finalizers(object)
+        .iter()
+        .filter(|f| !f.contains('/') && !matches!(**f, "orphan" | "foregroundDeletion" | "kubernetes"))
+        .map(|f| {
+            format!(
+                "metadata.finalizers: {f:?}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other \
+                 finalizer writers"
+            )
+        })
+        .collect();
+    ask.warnings.extend(warnings);
+}
+
 /// What is wrong with the metadata of an object.
 fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
@@ -450,6 +474,13 @@ fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<
     causes
 }
 
+/// An owner reference as messages show it: in the order of its type.
+fn owner_text(owner: &Value) -> String {
+    let fields = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let shown: Vec<String> = fields.iter().filter_map(|f| owner.get(*f).map(|v| format!("\"{f}\":{v}"))).collect();
+    format!("{{{}}}", shown.join(","))
+}
+
 fn check_owners(object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let mut controllers: Vec<&Value> = Vec::new();
@@ -465,20 +496,23 @@ fn check_owners(object: &Value) -> Vec<Cause> {
             }
         }
         if api_version == "v1" && json::text(owner, &["kind"]) == "Event" {
-            causes.push(Cause::invalid(field.as_str(), owner, "/v1, Kind=Event is disallowed from being an owner"));
+            let message = format!("Invalid value: {}: /v1, Kind=Event is disallowed from being an owner", owner_text(owner));
+            causes.push(Cause::other("FieldValueInvalid", field.as_str(), message));
         }
         if owner.get("controller") == Some(&Value::Bool(true)) {
             controllers.push(owner);
         }
     }
     if let [first, second, ..] = controllers.as_slice() {
-        let why = format!(
-            "Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
-            format!("{}/{}", json::text(first, &["kind"]), json::text(first, &["name"])),
-            format!("{}/{}", json::text(second, &["kind"]), json::text(second, &["name"]))
+        let named = |owner: &Value| format!("{}/{}", json::text(owner, &["kind"]), json::text(owner, &["name"]));
+        let list: Vec<String> = json::items(object, &["metadata", "ownerReferences"]).map(owner_text).collect();
+        let message = format!(
+            "Invalid value: [{}]: Only one reference can have Controller set to true. Found \"true\" in references for {} and {}",
+            list.join(","),
+            named(first),
+            named(second)
         );
-        let list = json::at(object, &["metadata", "ownerReferences"]).cloned().unwrap_or_default();
-        causes.push(Cause::invalid("metadata.ownerReferences", &list, &why));
+        causes.push(Cause::other("FieldValueInvalid", "metadata.ownerReferences", message));
     }
     causes
 }

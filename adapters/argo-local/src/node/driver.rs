@@ -181,13 +181,13 @@ fn act(shared: &Arc<Shared>, worker: &Worker, action: Action) {
                 }
                 let remote = lock(&shared.remotes).get(&container).cloned();
                 if let Some(remote) = remote {
-                    remote.signal(stop_signal(&unit));
+                    remote.signal(stop_signal(&unit)).await;
                 }
             });
         }
         Action::Kill { container } => {
-            if let Some(remote) = lock(&shared.remotes).get(&container) {
-                remote.kill();
+            if let Some(remote) = lock(&shared.remotes).get(&container).cloned() {
+                tokio::spawn(async move { remote.kill().await });
             }
         }
         Action::Probe { container, kind, attempt } => {

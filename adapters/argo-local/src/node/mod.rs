@@ -490,7 +490,7 @@ impl Pods {
                     for container in std::fs::read_dir(path.join("containers")).into_iter().flatten().flatten() {
                         for run in std::fs::read_dir(container.path()).into_iter().flatten().flatten() {
                             if let runner::Found::Running(mut run) = ctx.runner.find(&RunDir(run.path())).await {
-                                run.remote().kill();
+                                run.remote().kill().await;
                                 run.ended().await;
                             }
                         }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
@@ -150,7 +151,7 @@ impl Run {
 
     /// A way to signal the run from elsewhere.
     pub(crate) fn remote(&self) -> Remote {
-        Remote { dir: self.dir.clone(), pid: self.child.as_ref().map(|child| child.id().cast_signed()) }
+        Remote { dir: self.dir.clone() }
     }
 }
 
@@ -158,24 +159,31 @@ impl Run {
 #[derive(Clone, Debug)]
 pub(crate) struct Remote {
     dir: RunDir,
-    pid: Option<i32>,
 }
 
 impl Remote {
-    fn send(&self, signal: Signal) {
-        if let Some(pid) = self.pid.or_else(|| self.dir.read_started().map(|record| record.pid)) {
-            let _ = kill(Pid::from_raw(pid), signal);
+    /// A supervisor that has written down its start hears signals; one before that would be killed by them.
+    async fn send(&self, signal: Signal) {
+        for _ in 0..2000 {
+            if let Some(record) = self.dir.read_started() {
+                let _ = kill(Pid::from_raw(record.pid), signal);
+                return;
+            }
+            if self.dir.read_exit().is_some() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     /// Passes a signal on to the command.
-    pub(crate) fn signal(&self, signal: Signal) {
-        self.send(signal);
+    pub(crate) async fn signal(&self, signal: Signal) {
+        self.send(signal).await;
     }
 
     /// Ends everything in the container.
-    pub(crate) fn kill(&self) {
-        self.send(KILL);
+    pub(crate) async fn kill(&self) {
+        self.send(KILL).await;
     }
 }
 

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Some("__victim") => return crash::victim(arguments),
         _ => {}
     }
+    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
     let mut tests = trials![
         pods::isolated,
         pods::plain,

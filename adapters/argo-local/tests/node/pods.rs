@@ -16,7 +16,7 @@ pub(crate) async fn isolated() {
     world
         .create(script(
             "one",
-            "echo here > /only-in-one; mkdir -p /out; echo x > /out/a; ls /only-in-one /tmp; ls -d /proc/[0-9]* | wc -l; hostname",
+            "echo here > /only-in-one; mkdir -p /out; echo x > /out/a; ls /only-in-one; ls /tmp | wc -l; ls -d /proc/[0-9]* | wc -l; hostname",
         ))
         .await;
     world.create(script("two", "sleep 0.2; ls /only-in-one; test ! -e /only-in-one")).await;
@@ -24,7 +24,7 @@ pub(crate) async fn isolated() {
     assert_eq!(one["status"]["phase"], "Succeeded", "{one:#}");
     let log = world.log("one", "main").await;
     let lines: Vec<&str> = log.lines().collect();
-    assert_eq!((lines[0], lines[1], lines.last().copied()), ("/only-in-one", "", Some("one")), "/tmp is empty: {log}");
+    assert_eq!((lines[0], lines[1], lines.last().copied()), ("/only-in-one", "0", Some("one")), "/tmp is empty: {log}");
     let count: usize = lines[2].parse().unwrap();
     assert!(count < 8, "only its own processes: {log}");
     assert_eq!(world.ended("two").await["status"]["phase"], "Succeeded");
@@ -53,7 +53,7 @@ pub(crate) async fn plain() {
 pub(crate) async fn exit_codes() {
     let world = World::new().await;
     world.create(script("code", "exit 7")).await;
-    world.create(script("signal", "kill -9 $$")).await;
+    world.create(script("signal", "kill -9 $$$$")).await;
     let mut missing = script("missing", "");
     missing["spec"]["containers"][0]["command"] = json!(["no-such-program"]);
     world.create(missing).await;

@@ -1,5 +1,8 @@
 //! Lists: element types, partitions and orders.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde_json::Value;
 
 use super::{Object, StrategicError, no_merge_key, same_type};
@@ -26,14 +29,44 @@ pub(super) fn elements(lists: &[&[Value]]) -> Result<Option<Elements>, Strategic
     }
 }
 
+/// Where the elements of a list are, by what identifies them: their merge key's value, or themselves where there is no key.
+pub(super) struct Index<'k> {
+    key: &'k str,
+    places: BTreeMap<String, usize>,
+}
+
+impl<'k> Index<'k> {
+    pub(super) fn new(list: &[Value], key: &'k str) -> Self {
+        let mut index = Self { key, places: BTreeMap::new() };
+        for (at, element) in list.iter().enumerate() {
+            index.insert(element, at);
+        }
+        index
+    }
+
+    /// Notes an element, unless one like it is noted already.
+    pub(super) fn insert(&mut self, element: &Value, at: usize) -> bool {
+        match self.places.entry(self.text(element)) {
+            Entry::Vacant(entry) => {
+                entry.insert(at);
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
+    }
+
+    pub(super) fn position(&self, element: &Value) -> Option<usize> {
+        self.places.get(&self.text(element)).copied()
+    }
+
+    fn text(&self, element: &Value) -> String {
+        identity(element, self.key).map_or_else(String::new, Value::to_string)
+    }
+}
+
 /// What identifies an element: its merge key's value, or itself where there is no key.
 pub(super) fn identity<'v>(element: &'v Value, key: &str) -> Option<&'v Value> {
     if key.is_empty() { Some(element) } else { element.get(key) }
-}
-
-pub(super) fn position(list: &[Value], element: &Value, key: &str) -> Option<usize> {
-    let wanted = identity(element, key);
-    list.iter().position(|other| identity(other, key) == wanted)
 }
 
 /// The merge key of an element.
@@ -46,12 +79,13 @@ pub(super) fn key_of<'v>(element: &'v Value, key: &str) -> Result<&'v Value, Str
 
 /// Elements that are in `by`, and the others.
 pub(super) fn partition(list: Vec<Value>, by: &[Value], key: &str) -> Result<(Vec<Value>, Vec<Value>), StrategicError> {
+    let index = Index::new(by, key);
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for element in list {
         if !key.is_empty() {
             key_of(&element, key)?;
         }
-        if position(by, &element, key).is_some() { inside.push(element) } else { outside.push(element) }
+        if index.position(&element).is_some() { inside.push(element) } else { outside.push(element) }
     }
     Ok((inside, outside))
 }
@@ -59,25 +93,27 @@ pub(super) fn partition(list: Vec<Value>, by: &[Value], key: &str) -> Result<(Ve
 /// Sorted by where the elements are in `order`. What is not in it moves to the front of its neighbours, and what is to be deleted to the end, as
 /// Kubernetes' sort happens to do.
 pub(super) fn sort_by_order(list: Vec<Value>, order: &[Value], key: &str, elements: Elements) -> Vec<Value> {
-    let (mut sorted, deleted): (Vec<Value>, Vec<Value>) = match elements {
+    let (sorted, deleted): (Vec<Value>, Vec<Value>) = match elements {
         Elements::Maps => list.into_iter().partition(|element| !is_delete(element)),
         Elements::Scalars => (list, Vec::new()),
     };
-    let before = |a: &Value, b: &Value| match (position(order, a, key), position(order, b, key)) {
-        (Some(a), Some(b)) => a < b,
-        _ => true,
-    };
-    for end in 1..sorted.len() {
-        for at in (1..=end).rev() {
-            let below = at.saturating_sub(1);
-            match (sorted.get(at), sorted.get(below)) {
-                (Some(here), Some(previous)) if before(here, previous) => sorted.swap(at, below),
-                _ => break,
+    let index = Index::new(order, key);
+    let mut sorted: Vec<(Option<usize>, Value)> = sorted.into_iter().map(|element| (index.position(&element), element)).collect();
+    if sorted.iter().all(|(place, _)| place.is_some()) {
+        sorted.sort_by_key(|(place, _)| *place);
+    } else {
+        let before = |a: Option<usize>, b: Option<usize>| !matches!((a, b), (Some(a), Some(b)) if a >= b);
+        for end in 1..sorted.len() {
+            for at in (1..=end).rev() {
+                let below = at.saturating_sub(1);
+                match (sorted.get(at), sorted.get(below)) {
+                    (Some((here, _)), Some((previous, _))) if before(*here, *previous) => sorted.swap(at, below),
+                    _ => break,
+                }
             }
         }
     }
-    sorted.extend(deleted);
-    sorted
+    sorted.into_iter().map(|(_, element)| element).chain(deleted).collect()
 }
 
 pub(super) fn is_delete(element: &Value) -> bool {
@@ -97,13 +133,14 @@ pub(super) fn interleave(
     let server_only = sort_by_order(server_only, server_order, key, elements);
     let mut all = Vec::with_capacity(patch.len().saturating_add(server_only.len()));
     let (mut left, mut right) = (server_only.into_iter().peekable(), patch.into_iter().peekable());
+    let index = Index::new(server_order, key);
     loop {
         let from_left = match (left.peek(), right.peek()) {
             (None, None) => return all,
             (Some(_), None) => true,
             (None, Some(_)) => false,
             (Some(l), Some(r)) => {
-                matches!((position(server_order, l, key), position(server_order, r, key)), (Some(l), Some(r)) if l < r)
+                matches!((index.position(l), index.position(r)), (Some(l), Some(r)) if l < r)
             }
         };
         all.extend(if from_left { left.next() } else { right.next() });
@@ -112,13 +149,8 @@ pub(super) fn interleave(
 
 /// Each value once, where it first stood.
 pub(super) fn deduplicate(list: Vec<Value>) -> Vec<Value> {
-    let mut unique: Vec<Value> = Vec::with_capacity(list.len());
-    for value in list {
-        if !unique.contains(&value) {
-            unique.push(value);
-        }
-    }
-    unique
+    let mut seen = Index::new(&[], "");
+    list.into_iter().filter(|value| seen.insert(value, 0)).collect()
 }
 
 /// Sorted by their text.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::lists::{self, Elements, key_of};
+use super::lists::{self, Elements, Index, key_of};
 use super::{DELETE_PRIMITIVES, DIRECTIVE, ELEMENT_ORDER, Object, RETAIN_KEYS, StrategicError, lookup, merge_key, same_type};
 use crate::describe::{Shape, Strategy};
 use crate::go;
@@ -193,7 +193,8 @@ fn list(old: Vec<Value>, change: Vec<Value>, inner: Shape, key: &str, mode: Mode
     let Some(kind) = lists::elements(&[&old, &change])? else { return Ok(old) };
     if kind == Elements::Scalars {
         if deletes && mode == Mode::Apply {
-            return Ok(old.into_iter().filter(|value| !change.contains(value)).collect());
+            let gone = Index::new(&change, "");
+            return Ok(old.into_iter().filter(|value| gone.position(value).is_none()).collect());
         }
         let server_order = old.clone();
         let merged = lists::deduplicate(old.into_iter().chain(change.iter().cloned()).collect());
@@ -206,9 +207,10 @@ fn list(old: Vec<Value>, change: Vec<Value>, inner: Shape, key: &str, mode: Mode
     let (old, change) = special_elements(old, change, key)?;
     let server_order = old.clone();
     let mut merged = old;
+    let mut index = Index::new(&merged, key);
     for element in &change {
-        let wanted = key_of(element, key)?;
-        match merged.iter().position(|other| other.get(key) == Some(wanted)) {
+        key_of(element, key)?;
+        match index.position(element) {
             Some(at) => {
                 if let (Some(slot), Value::Object(patch)) = (merged.get_mut(at), element) {
                     let previous = match slot.take() {
@@ -218,7 +220,10 @@ fn list(old: Vec<Value>, change: Vec<Value>, inner: Shape, key: &str, mode: Mode
                     *slot = Value::Object(map(previous, patch.clone(), inner, mode)?);
                 }
             }
-            None => merged.push(element.clone()),
+            None => {
+                index.insert(element, merged.len());
+                merged.push(element.clone());
+            }
         }
     }
     let (named, others) = lists::partition(merged, &change, key)?;

@@ -405,7 +405,11 @@ impl<'h, H: Host> Machine<'h, H> {
         }
         self.checked = self.checked.saturating_add(1);
         let holds = match (kind, values.as_slice()) {
-            ("Equal" | "EqualValues" | "JSONEq", [a, b]) => same(a, b),
+            ("Equal" | "EqualValues", [a, b]) => same(a, b),
+            ("JSONEq", [a, b]) => {
+                let read = |v: &Value| serde_json::from_str::<Value>(&text(v)).ok();
+                read(a).is_some() && read(a) == read(b)
+            }
             ("NotEqual", [a, b]) => !same(a, b),
             ("NotNil", [a]) => !a.is_null(),
             ("Nil" | "NoError", [a]) => a.is_null(),

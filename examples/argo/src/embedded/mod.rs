@@ -1,7 +1,5 @@
 //! The embedded control plane, assembled: an API in the process, the controllers over it, and a node that runs pods as processes.
 
-mod engine;
-
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -109,8 +107,8 @@ impl Embedded {
         cluster.set_node_backend(node.backend());
 
         let (stop, stopping) = watch::channel(false);
-        let runs = Arc::new(engine::DagRuns { config: Arc::new(config(&folder.join("artifacts"))) });
-        let workflows = WorkflowController::new(client.clone(), runs, ControllerConfig::default());
+        let run = Arc::new(config(&folder.join("artifacts")));
+        let workflows = WorkflowController::new(client.clone(), ControllerConfig { run, ..ControllerConfig::default() });
         let rollouts = RolloutController::new(client.clone(), String::new());
         let workloads = argo_local::controllers::workload::run_all(client.clone(), stopped(stopping.clone()));
         let controllers = vec![

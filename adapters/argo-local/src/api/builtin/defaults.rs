@@ -106,6 +106,16 @@ pub(super) fn admit(type_name: &str, object: &mut Value) {
         "core/v1.PersistentVolumeClaim" => finalizer(object, "kubernetes.io/pvc-protection"),
         "core/v1.PersistentVolume" => finalizer(object, "kubernetes.io/pv-protection"),
         "batch/v1.Job" => job_selector(object),
+        "core/v1.Node" => {
+            // Not ready before its kubelet says so.
+            let taints = json::child(object, "spec").entry("taints").or_insert_with(|| json!([]));
+            let key = "node.kubernetes.io/not-ready";
+            if let Some(list) = taints.as_array_mut()
+                && !list.iter().any(|t| json::text(t, &["key"]) == key)
+            {
+                list.push(json!({"key": key, "effect": "NoSchedule"}));
+            }
+        }
         _ => {}
     }
 }

@@ -24,6 +24,10 @@ pub(crate) fn to_events_k8s_io(event: &Value) -> Value {
         };
         out.insert(name.to_owned(), value.clone());
     }
+    for absent in ["deprecatedFirstTimestamp", "deprecatedLastTimestamp", "eventTime"] {
+        out.entry(absent).or_insert(Value::Null);
+    }
+    out.entry("deprecatedSource").or_insert_with(|| json!({}));
     for empty in ["reportingController", "reportingInstance"] {
         if out.get(empty).and_then(Value::as_str) == Some("") {
             out.remove(empty);

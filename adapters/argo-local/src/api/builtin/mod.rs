@@ -250,7 +250,17 @@ pub(crate) fn orphans_by_default(resource: &Resource) -> bool {
 }
 
 /// What else changes in an object that is marked for deletion.
-pub(crate) fn mark_deleted(resource: &Resource, object: &mut Value) {
+pub(crate) fn mark_deleted(resource: &Resource, object: &mut Value, now: jiff::Timestamp) {
+    if resource.type_name == "apiextensions/v1.CustomResourceDefinition" {
+        let conditions = json::child(object, "status").entry("conditions").or_insert_with(|| json!([]));
+        if let Some(list) = conditions.as_array_mut() {
+            list.retain(|c| json::text(c, &["type"]) != "Terminating");
+            list.push(json!({
+                "type": "Terminating", "status": "True", "lastTransitionTime": json::time(now),
+                "reason": "InstanceDeletionPending", "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+            }));
+        }
+    }
     if resource.type_name == "core/v1.Namespace" {
         json::child(object, "status").insert("phase".to_owned(), "Terminating".into());
     }

@@ -85,6 +85,7 @@ impl Custom {
         let kept: Vec<(String, Value)> =
             ["apiVersion", "kind", "metadata"].iter().filter_map(|k| map.remove(*k).map(|v| ((*k).to_owned(), v))).collect();
         self.schema.prune(object, "", &mut unknown);
+        self.schema.drop_nulls(object);
         let map = json::map(object);
         let mut of_metadata = Vec::new();
         for (key, mut value) in kept {
@@ -106,6 +107,17 @@ impl Custom {
     pub(crate) fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
         validate::check(&self.schema, object, old)
     }
+}
+
+/// Checks that a custom resource that was sent says which kind it is.
+pub(crate) fn check_named(ask: &Ask, object: &Value, body: &[u8]) -> Result<(), Failure> {
+    if ask.resource.custom() && json::text(object, &["kind"]).is_empty() {
+        let text = String::from_utf8_lossy(body);
+        let own = &ask.resource.kind;
+        let why = format!("Object 'Kind' is missing in '{text}'");
+        return Err(Failure::bad_request(format!("the object provided is unrecognized (must be of type {own}): {why} ({text})")));
+    }
+    Ok(())
 }
 
 /// Checks `kind`, `apiVersion` and the types of `metadata` of a custom resource that was sent.

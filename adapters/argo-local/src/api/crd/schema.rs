@@ -125,6 +125,28 @@ impl Schema {
         }
     }
 
+    /// Takes out nulls where they are not allowed and no default stands for them.
+    pub(crate) fn drop_nulls(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.retain(|name, inner| {
+                    !inner.is_null() || self.properties.get(name).is_none_or(|s| s.nullable || s.default.is_some() || s.kind.is_empty())
+                });
+                for (name, inner) in map.iter_mut() {
+                    if let Some(schema) = self.field(name) {
+                        schema.drop_nulls(inner);
+                    }
+                }
+            }
+            Value::Array(list) => {
+                if let Some(items) = &self.items {
+                    list.iter_mut().for_each(|i| items.drop_nulls(i));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Takes out what is not specified; gives the paths.
     pub(crate) fn prune(&self, value: &mut Value, path: &str, unknown: &mut Vec<String>) {
         match value {
@@ -133,6 +155,12 @@ impl Schema {
                 for (name, inner) in map.iter_mut() {
                     let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                     if self.embedded && matches!(name.as_str(), "apiVersion" | "kind" | "metadata") {
+                        if name == "metadata"
+                            && let Some(metadata) = inner.as_object_mut()
+                            && let Ok(odd) = crate::api::builtin::decode::normalise_type("meta/v1.ObjectMeta", metadata)
+                        {
+                            unknown.extend(odd.into_iter().map(|f| format!("{below}.{f}")));
+                        }
                         continue;
                     }
                     match self.field(name) {

@@ -325,6 +325,17 @@ fn check_types(value: &Value, shape: Shape<'_>, path: &str) -> Result<(), String
             Value::Array(list) => {
                 let kind = Shape::Code(code).kind(value);
                 let _ = merge;
+                let mut seen: Vec<String> = Vec::new();
+                for item in list {
+                    if !matches!(kind, Kind::Keyed(_)) {
+                        break;
+                    }
+                    let key = shape::element(&kind, item, Shape::Code(code));
+                    if seen.contains(&key) {
+                        return Err(format!("{path}: duplicate entries for key {}", Set::part(&key)));
+                    }
+                    seen.push(key);
+                }
                 list.iter().enumerate().try_for_each(|(index, v)| {
                     let part = match &kind {
                         Kind::Keyed(_) | Kind::Set => Set::part(&shape::element(&kind, v, Shape::Code(code))),

@@ -229,7 +229,7 @@ pub(crate) fn strip(set: &mut Set) {
 }
 
 /// Gives a manager what it changed, and takes it from the others; without force, what others own is a conflict.
-pub(crate) fn settle(managers: &mut Vec<Manager>, who: &Manager, difference: &Difference, force: bool) -> Result<(), Vec<(Manager, Set)>> {
+pub(crate) fn settle(managers: &mut [Manager], who: &Manager, difference: &Difference, force: bool) -> Result<(), Vec<(Manager, Set)>> {
     let changed = difference.modified.union(&difference.added);
     let mut conflicts = Vec::new();
     for manager in managers.iter().filter(|m| !m.same(who)) {
@@ -285,7 +285,8 @@ impl Api {
             name: update.manager.clone(),
             operation: "Update".to_owned(),
             api_version: ask.api_version(),
-            time: Some(json::time(now)),
+            // As upstream: what came through scale has no time.
+            time: (ask.sub != "scale").then(|| json::time(now)),
             subresource: ask.sub.clone(),
             fields: Set::default(),
         };

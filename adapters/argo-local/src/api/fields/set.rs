@@ -88,11 +88,6 @@ impl Set {
         }
     }
 
-    /// Keeps only a path and what is below it.
-    pub(crate) fn keep_only(&mut self, tops: &[&str]) {
-        self.parts.retain(|k, _| tops.contains(&k.as_str()));
-    }
-
     pub(crate) fn union(&self, other: &Self) -> Self {
         let mut out = self.clone();
         for (key, node) in &other.parts {

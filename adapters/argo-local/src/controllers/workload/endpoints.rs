@@ -38,6 +38,14 @@ fn ports(service: &Service, pod: &Pod) -> Vec<Value> {
     ports.into_iter().filter_map(port).collect()
 }
 
+/// Addresses with the same ports.
+#[derive(Default)]
+struct Subset {
+    ports: Vec<Value>,
+    ready: Vec<Value>,
+    not_ready: Vec<Value>,
+}
+
 /// What is written for a service: `written` remembers it, so that nothing is written twice.
 pub(crate) fn plan(world: &World, service: &Service, written: &mut BTreeMap<String, Value>) -> Plan {
     let mut plan = Plan::default();
@@ -54,7 +62,7 @@ pub(crate) fn plan(world: &World, service: &Service, written: &mut BTreeMap<Stri
     };
     let any_ready = service.spec.as_ref().and_then(|spec| spec.publish_not_ready_addresses) == Some(true);
     // Pods whose ports have other numbers are another subset.
-    let mut subsets: BTreeMap<String, (Vec<Value>, Vec<Value>, Vec<Value>)> = BTreeMap::new();
+    let mut subsets: BTreeMap<String, Subset> = BTreeMap::new();
     let mut endpoints = Vec::new();
     for pod in world.pods.in_namespace(&namespace).filter(fits) {
         let spec = pod.spec.clone().unwrap_or_default();
@@ -63,9 +71,9 @@ pub(crate) fn plan(world: &World, service: &Service, written: &mut BTreeMap<Stri
         let serving = ready(pod) || any_ready;
         let ending = pod.metadata.deletion_timestamp.is_some();
         let ports = ports(service, pod);
-        let (addresses, not_ready, _) = subsets.entry(format!("{ports:?}")).or_insert_with(|| (Vec::new(), Vec::new(), ports));
+        let subset = subsets.entry(format!("{ports:?}")).or_insert_with(|| Subset { ports, ..Subset::default() });
         if !ending {
-            let list = if serving { addresses } else { not_ready };
+            let list = if serving { &mut subset.ready } else { &mut subset.not_ready };
             list.push(json!({"ip": ip, "nodeName": spec.node_name, "targetRef": about}));
         }
         let conditions = json!({"ready": serving && !ending, "serving": serving, "terminating": ending});
@@ -74,10 +82,10 @@ pub(crate) fn plan(world: &World, service: &Service, written: &mut BTreeMap<Stri
     }
     let subsets: Vec<Value> = subsets
         .into_values()
-        .filter(|(ready, not, _)| !ready.is_empty() || !not.is_empty())
-        .map(|(ready, not, ports)| {
+        .filter(|subset| !subset.ready.is_empty() || !subset.not_ready.is_empty())
+        .map(|Subset { ports, ready, not_ready }| {
             let mut subset = json!({"ports": ports});
-            for (field, list) in [("addresses", ready), ("notReadyAddresses", not)] {
+            for (field, list) in [("addresses", ready), ("notReadyAddresses", not_ready)] {
                 if let (false, Some(subset)) = (list.is_empty(), subset.as_object_mut()) {
                     subset.insert(field.to_owned(), json!(list));
                 }

@@ -46,6 +46,8 @@ enum Item {
     Claim(Key),
 }
 
+// One at a time is moved, never kept.
+#[allow(clippy::large_enum_variant)]
 enum Seen {
     Pod(watcher::Event<Pod>),
     Node(watcher::Event<Node>),
@@ -88,8 +90,8 @@ struct Manager {
     timers: BTreeMap<Item, Timestamp>,
     failures: BTreeMap<Item, u32>,
     written: BTreeMap<String, Value>,
-    /// Keys seen in lists that are under way, by kind.
-    listing: BTreeMap<&'static str, Vec<Key>>,
+    /// What was known when a list began and was not seen in it yet, by kind.
+    listing: BTreeMap<&'static str, BTreeSet<Key>>,
 }
 
 fn watched<T>(client: &Client, wrap: fn(watcher::Event<T>) -> Seen) -> BoxStream<'static, Seen>
@@ -113,33 +115,30 @@ where
 /// Applies a watch event to a cache; the objects that have changed.
 fn absorb<T: Resource<DynamicType = ()> + Clone>(
     cache: &mut Cache<T>,
-    listing: &mut BTreeMap<&'static str, Vec<Key>>,
+    listing: &mut BTreeMap<&'static str, BTreeSet<Key>>,
     name: &'static str,
     event: watcher::Event<T>,
 ) -> Vec<T> {
     match event {
         watcher::Event::Init => {
-            listing.insert(name, Vec::new());
+            listing.insert(name, cache.keys());
             Vec::new()
         }
         watcher::Event::InitApply(object) => {
-            listing.entry(name).or_default().push(key(object.meta()));
+            listing.entry(name).or_default().remove(&key(object.meta()));
             cache.put(object.clone());
             vec![object]
         }
         watcher::Event::InitDone => {
-            let kept = listing.remove(name).unwrap_or_default();
-            let gone: Vec<T> =
-                cache.all().filter(|object| !kept.contains(&key(object.meta()))).map(|object| object.as_ref().clone()).collect();
-            cache.keep(&kept);
+            let gone = listing.remove(name).unwrap_or_default();
+            let gone: Vec<T> = gone.iter().filter_map(|key| cache.get(key)).map(|object| object.as_ref().clone()).collect();
+            gone.iter().for_each(|object| cache.forget(object));
             gone
         }
         watcher::Event::Apply(object) => {
-            if cache.put(object.clone()) {
-                vec![object]
-            } else {
-                Vec::new()
-            }
+            // Also what is known already: it may be an own write, which others have not looked at yet.
+            cache.put(object.clone());
+            vec![object]
         }
         watcher::Event::Delete(object) => {
             cache.forget(&object);
@@ -164,8 +163,7 @@ impl Manager {
         // Nothing is decided before everything was listed once.
         let mut unlisted = 8_u32;
         loop {
-            while unlisted == 0 {
-                let Some(item) = self.queue.pop_first() else { break };
+            while let Some(item) = if unlisted == 0 { self.queue.pop_first() } else { None } {
                 self.look(item).await;
                 // What has happened meanwhile counts in the next decision.
                 while let Some(Some(seen)) = futures::FutureExt::now_or_never(all.next()) {
@@ -382,7 +380,7 @@ impl Manager {
         }
         fn put<T: Resource<DynamicType = ()> + DeserializeOwned>(cache: &mut Cache<T>, value: Value) {
             match serde_json::from_value(value) {
-                Ok(object) => drop(cache.put(object)),
+                Ok(object) => cache.put(object),
                 Err(error) => tracing::debug!("answer: {error}"),
             }
         }

@@ -1,6 +1,6 @@
 //! What the workload controllers know of the cluster: every object they look at, as last seen or last written by themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
@@ -31,8 +31,8 @@ fn version(meta: &ObjectMeta) -> u64 {
 }
 
 impl<T: Resource<DynamicType = ()>> Cache<T> {
-    /// Takes an object over unless a newer state of it is known; whether it was news.
-    pub(crate) fn put(&mut self, object: T) -> bool {
+    /// Takes an object over unless a newer state of it is known.
+    pub(crate) fn put(&mut self, object: T) {
         let key = key(object.meta());
         let known = self.0.get(&key).is_some_and(|known| {
             known.meta().uid == object.meta().uid && version(known.meta()) >= version(object.meta()) && version(known.meta()) > 0
@@ -40,7 +40,6 @@ impl<T: Resource<DynamicType = ()>> Cache<T> {
         if !known {
             self.0.insert(key, Arc::new(object));
         }
-        !known
     }
 
     /// Forgets an object, unless another of the same name has taken its place.
@@ -51,17 +50,16 @@ impl<T: Resource<DynamicType = ()>> Cache<T> {
         }
     }
 
-    /// Forgets all but these.
-    pub(crate) fn keep(&mut self, keys: &[Key]) {
-        self.0.retain(|key, _| keys.contains(key));
-    }
-
-    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<T>> {
-        self.0.get(key)
+    pub(crate) fn keys(&self) -> BTreeSet<Key> {
+        self.0.keys().cloned().collect()
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<T>> {
         self.0.values()
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<T>> {
+        self.0.get(key)
     }
 
     pub(crate) fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<T>> {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 
@@ -13,9 +14,22 @@ use crate::node::spec::{RunDir, RunSpec, Sandbox, read_json};
 /// As shells and container runtimes say when a command cannot be run.
 const CANNOT_RUN: u8 = 126;
 
+/// The container's first process, once the command runs: before that its file system may still be the host's.
+fn wait_for(dir: &RunDir) -> Result<u32, String> {
+    let mut tries = 0_u32;
+    loop {
+        match read_json(&dir.process()) {
+            Ok(pid) => return Ok(pid),
+            Err(error) if tries >= 400 || dir.exit().exists() => return Err(format!("the container does not run: {error}")),
+            Err(_) => tries = tries.saturating_add(1),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn run(dir: &RunDir, args: &[OsString]) -> Result<ExitCode, String> {
     let mut spec: RunSpec = read_json(&dir.spec()).map_err(|error| format!("{}: {error}", dir.spec().display()))?;
-    let pid: u32 = read_json(&dir.process()).map_err(|error| format!("the container does not run: {error}"))?;
+    let pid = wait_for(dir)?;
     if let Sandbox::Namespaces { user, .. } = spec.sandbox {
         let kinds = [
             ("user", CloneFlags::CLONE_NEWUSER),

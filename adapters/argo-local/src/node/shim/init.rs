@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::{CANNOT_START, mounts, process};
 use crate::node::spec::{RunDir, RunSpec, read_json};
 
+/// Signals are heard.
+pub(super) const READY: &[u8] = b"\n";
+/// The command runs, and others may join it.
+pub(super) const RUNNING: &[u8] = b" ";
+
 /// Why the command could not be started, told to the supervisor through what is this process's standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Failure {
@@ -20,13 +25,16 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
-fn tell(reason: &str, message: String) -> ExitCode {
-    if let Ok(Ok(bytes)) = std::io::stdin().as_fd().try_clone_to_owned().map(|fd| {
-        let mut pipe = std::fs::File::from(fd);
-        serde_json::to_vec(&Failure { reason: reason.to_owned(), message }).map(|bytes| pipe.write_all(&bytes))
-    }) {
-        drop(bytes);
+/// Writes to the supervisor, through what is this process's standard input.
+fn say(bytes: &[u8]) {
+    if let Ok(fd) = std::io::stdin().as_fd().try_clone_to_owned() {
+        // Without a supervisor this process is about to be killed.
+        drop(std::fs::File::from(fd).write_all(bytes));
     }
+}
+
+fn tell(reason: &str, message: String) -> ExitCode {
+    say(&serde_json::to_vec(&Failure { reason: reason.to_owned(), message }).unwrap_or_default());
     ExitCode::from(u8::try_from(CANNOT_START).unwrap_or(1))
 }
 
@@ -46,9 +54,7 @@ pub(super) fn main(dir: PathBuf) -> ExitCode {
         return tell("ContainerCannotRun", format!("signal mask: {error}"));
     }
     // From here on no signal is lost: the supervisor waits for this before it passes any on.
-    if let Ok(fd) = std::io::stdin().as_fd().try_clone_to_owned() {
-        drop(std::fs::File::from(fd).write_all(b"\n"));
-    }
+    say(READY);
     if let Err(error) = mounts::enter(&spec, &dir) {
         return tell("ContainerCannotRun", error.to_string());
     }
@@ -56,6 +62,7 @@ pub(super) fn main(dir: PathBuf) -> ExitCode {
         Ok(child) => Pid::from_raw(child.cast_signed()),
         Err(error) => return tell("StartError", error.to_string()),
     };
+    say(RUNNING);
     ExitCode::from(u8::try_from(attend(child, &signals)).unwrap_or(u8::MAX))
 }
 

@@ -20,6 +20,9 @@ use crate::node::spec::{ExitRecord, RunDir, RunSpec, Sandbox, StartRecord, read_
 /// Asks a supervisor to kill its container; also what the kernel sends it when the node that it must not outlive has ended.
 pub(crate) const KILL: Signal = Signal::SIGUSR2;
 
+/// The container's first process says one byte when it hears signals.
+const READY_LENGTH: usize = 1;
+
 /// How many milliseconds of silence end the log after the command has ended, where something outside the container still holds it open.
 const LAST_WORDS_MS: u16 = 1000;
 
@@ -94,26 +97,26 @@ fn run(dir: &RunDir, spec: &RunSpec) -> Result<ExitRecord, Trouble> {
         let started = init.spawn().map_err(step("start of the container's first process"))?;
         drop(init);
         // It can be signalled once it has said so, or has ended.
-        drop(failure.read(&mut [0; 1]));
+        drop(failure.read(&mut [0; READY_LENGTH]));
         started.id()
     };
-    // For commands that join the container later; without it they are refused.
-    drop(write_json(&dir.process(), &child));
     let mut attendance = Attendance {
         child: Pid::from_raw(child.cast_signed()),
         spec,
         streams: [Stream::new("stdout", out), Stream::new("stderr", err)],
+        init: (spec.sandbox != Sandbox::Plain).then_some(failure),
+        said: Vec::new(),
+        dir,
         log,
         killed: None,
     };
-    let code = attendance.run(&mut signals).map_err(step("wait"))?;
-    let mut said = String::new();
-    if spec.sandbox != Sandbox::Plain && code == CANNOT_START {
-        drop(failure.read_to_string(&mut said));
+    if spec.sandbox == Sandbox::Plain {
+        attendance.joinable();
     }
+    let code = attendance.run(&mut signals).map_err(step("wait"))?;
     let mut record = ExitRecord { code, reason: None, message: None, at: Timestamp::now() };
     #[cfg(target_os = "linux")]
-    if let Ok(said) = serde_json::from_str::<super::init::Failure>(&said) {
+    if let Ok(said) = serde_json::from_slice::<super::init::Failure>(&attendance.said) {
         record.reason = Some(said.reason);
         record.message = Some(said.message);
     }
@@ -189,11 +192,35 @@ struct Attendance<'a> {
     child: Pid,
     spec: &'a RunSpec,
     streams: [Stream; 2],
+    /// What the container's first process tells.
+    init: Option<PipeReader>,
+    said: Vec<u8>,
+    dir: &'a RunDir,
     log: File,
     killed: Option<&'static str>,
 }
 
 impl Attendance<'_> {
+    /// Other commands may join the container from now on.
+    fn joinable(&self) {
+        // Without the record they are refused.
+        drop(write_json(&self.dir.process(), &self.child.as_raw()));
+    }
+
+    /// Hears what the container's first process says: that the command runs, or why not.
+    fn listen(&mut self) {
+        let Some(pipe) = &mut self.init else { return };
+        let mut buffer = [0; 4096];
+        let length = pipe.read(&mut buffer).unwrap_or(0);
+        self.said.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        if length == 0 {
+            self.init = None;
+        } else if self.said.first() == Some(&b' ') {
+            self.joinable();
+            self.init = None;
+        }
+    }
+
     /// The command's exit code.
     fn run(&mut self, signals: &mut Signals) -> Result<i32, nix::Error> {
         let mut buffer = vec![0; 64 * 1024];
@@ -202,6 +229,8 @@ impl Attendance<'_> {
             let mut waiting = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
             waiting
                 .extend(self.streams.iter().filter(|stream| stream.open).map(|stream| PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN)));
+            let count = waiting.len();
+            waiting.extend(self.init.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
             if code.is_some() && waiting.len() == 1 {
                 break;
             }
@@ -218,6 +247,9 @@ impl Attendance<'_> {
             drop(waiting);
             let signalled = ready.next().unwrap_or(false);
             let ready: Vec<bool> = ready.collect();
+            if ready.get(count.saturating_sub(1)) == Some(&true) {
+                self.listen();
+            }
             for (stream, ready) in self.streams.iter_mut().filter(|stream| stream.open).zip(ready) {
                 if ready {
                     stream.copy(&mut buffer, &mut self.log);

@@ -1,0 +1,114 @@
+//! What is kept outlives the process, however it ends.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use argo_local::{LocalCluster, LocalClusterOptions, StartError, StoreError};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams};
+use serde_json::json;
+
+async fn open(path: &Path) -> Result<LocalCluster, StartError> {
+    let options = LocalClusterOptions { data_dir: Some(path.to_owned()), listen: None, ..Default::default() };
+    LocalCluster::start(options).await
+}
+
+fn map(name: &str) -> ConfigMap {
+    serde_json::from_value(json!({"metadata": {"name": name}, "data": {"k": name}})).unwrap()
+}
+
+#[tokio::test]
+async fn everything_is_there_again_and_numbers_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = open(folder.path()).await.unwrap();
+    argo_kube::crd::install(cluster.client()).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+    maps.create(&PostParams::default(), &map("gone")).await.unwrap();
+    let made = maps.create(&PostParams::default(), &map("a")).await.unwrap();
+    let deleted = maps.delete("gone", &DeleteParams::default()).await.unwrap();
+    assert!(deleted.is_right());
+    let last: u64 = maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap().parse().unwrap();
+    cluster.shutdown().await;
+
+    let cluster = open(folder.path()).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+    assert_eq!(maps.get("a").await.unwrap(), made);
+    assert!(maps.get_opt("gone").await.unwrap().is_none());
+    let next: u64 = maps.create(&PostParams::default(), &map("b")).await.unwrap().metadata.resource_version.unwrap().parse().unwrap();
+    assert!(next > last, "{next} after {last}");
+    let workflows: Api<DynamicObject> = Api::default_namespaced_with(cluster.client(), &argo_kube::crd::WORKFLOW.resource());
+    assert!(workflows.list(&ListParams::default()).await.unwrap().items.is_empty());
+    cluster.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = open(folder.path()).await.unwrap();
+    let Err(error) = open(folder.path()).await else { panic!("opened twice") };
+    assert!(matches!(error, StartError::Store(StoreError::InUse { .. })), "{error}");
+    assert!(error.to_string().contains(&folder.path().display().to_string()));
+    cluster.shutdown().await;
+}
+
+/// Runs as a process of its own, below: writes until it is killed, and says what was acknowledged.
+#[tokio::test]
+#[ignore = "started by the test below, as a process of its own"]
+async fn writer() {
+    let folder = std::env::var("ARGO_LOCAL_TEST_FOLDER").unwrap();
+    let from: u32 = std::env::var("ARGO_LOCAL_TEST_FROM").unwrap().parse().unwrap();
+    let cluster = open(Path::new(&folder)).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+    for number in from.. {
+        maps.create(&PostParams::default(), &map(&format!("m-{number}"))).await.unwrap();
+        println!("kept {number}");
+    }
+}
+
+fn start_writer(folder: &Path, from: u32) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "writer", "--nocapture"])
+        .env("ARGO_LOCAL_TEST_FOLDER", folder)
+        .env("ARGO_LOCAL_TEST_FROM", from.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_being_killed() {
+    use std::io::{BufRead as _, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut next = 0;
+    for round in [1_u32, 7, 30, 3, 80] {
+        let mut child = start_writer(folder.path(), next);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut kept = None;
+        let mut seen = 0;
+        while seen < round {
+            let line = lines.next().unwrap().unwrap();
+            if let Some((_, number)) = line.rsplit_once("kept ") {
+                kept = Some(number.parse::<u32>().unwrap());
+                seen += 1;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it said before it died, it kept.
+        for line in lines.map_while(Result::ok) {
+            if let Some((_, number)) = line.rsplit_once("kept ") {
+                kept = number.parse().ok().or(kept);
+            }
+        }
+        let cluster = open(folder.path()).await.unwrap();
+        let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+        let all = maps.list(&ListParams::default()).await.unwrap().items;
+        let names: Vec<String> = all.into_iter().filter_map(|m| m.metadata.name).collect();
+        for number in 0..=kept.unwrap() {
+            assert!(names.contains(&format!("m-{number}")), "m-{number} is lost");
+        }
+        next = u32::try_from(names.iter().filter(|n| n.starts_with("m-")).count()).unwrap();
+        cluster.shutdown().await;
+    }
+}
