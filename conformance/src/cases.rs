@@ -202,7 +202,13 @@ fn read_classes(path: &Path) -> Result<Vec<Case>, LoadError> {
     let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
     let all: BTreeMap<String, Value> =
         serde_json::from_str(&text).map_err(|source| LoadError::Parse { path: path.to_owned(), line: source.line(), source })?;
-    Ok(all.into_iter().map(|(id, value)| Case { id, value }).collect())
+    let case = |(id, mut value): (String, Value)| {
+        if let Some(map) = value.as_object_mut() {
+            map.insert("path".to_owned(), Value::from(id.as_str()));
+        }
+        Case { id, value }
+    };
+    Ok(all.into_iter().map(case).collect())
 }
 
 fn case_id(value: &Value, index: usize) -> String {

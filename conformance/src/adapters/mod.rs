@@ -5,6 +5,7 @@ use crate::Adapter;
 mod controller_traces;
 mod core;
 mod examples;
+mod examples_run;
 mod go;
 mod kubeapi;
 mod lang;
@@ -14,6 +15,7 @@ mod lang_jq;
 mod lang_paths;
 mod lang_template;
 mod node_ids;
+mod pure_functions;
 mod recorded;
 mod rollouts;
 mod validate;
@@ -24,6 +26,7 @@ pub fn find(file: &str) -> Option<Adapter> {
     match file {
         "workflows/node_ids" => Some(node_ids::run),
         "workflows/controller_traces" => Some(controller_traces::run),
+        "workflows/pure_functions" => Some(pure_functions::run),
         "workflows/recorded" | "workflows/recorded_examples" => Some(recorded::run),
         "workflows/validate" => Some(validate::run),
         "rollouts/replicas" => Some(rollouts::replicas),
@@ -49,6 +52,7 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
+        "examples/workflows" => Some(examples_run::run),
         "examples/round_trip" => Some(examples::round_trip),
         _ if file.starts_with("kubeapi/") => Some(kubeapi::run),
         _ => None,

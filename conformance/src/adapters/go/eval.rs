@@ -405,7 +405,11 @@ impl<'h, H: Host> Machine<'h, H> {
         }
         self.checked = self.checked.saturating_add(1);
         let holds = match (kind, values.as_slice()) {
-            ("Equal" | "EqualValues" | "JSONEq", [a, b]) => same(a, b),
+            ("Equal" | "EqualValues", [a, b]) => same(a, b),
+            ("JSONEq", [a, b]) => {
+                let read = |v: &Value| serde_json::from_str::<Value>(&text(v)).ok();
+                read(a).is_some() && read(a) == read(b)
+            }
             ("NotEqual", [a, b]) => !same(a, b),
             ("NotNil", [a]) => !a.is_null(),
             ("Nil" | "NoError", [a]) => a.is_null(),
@@ -484,7 +488,7 @@ fn method_of(base: &Value, method: &str, values: &[Value]) -> Evaluated {
     };
     let phase = || base.get("phase").and_then(Value::as_str).unwrap_or_default();
     match (method, values) {
-        ("String" | "DeepCopy" | "Error", []) => Ok(base.clone()),
+        ("String" | "DeepCopy" | "Error" | "GetStrVal", []) => Ok(base.clone()),
         ("GetName", []) => Ok(select(base, "Name")),
         ("GetNamespace", []) => Ok(select(base, "Namespace")),
         ("GetLabels", []) => Ok(select(base, "Labels")),
