@@ -169,6 +169,8 @@ fn run(command: Command, paths: &Paths) -> Result<(), Failure> {
         let sent = nix::sys::signal::Signal::try_from(signal).and_then(|s| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), s));
         return sent.map_err(|source| Failure::Kill { signal, pid, source });
     }
+    // Whoever started this process may have blocked signals; `wait` has to hear them.
+    let _ = nix::sys::signal::SigSet::all().thread_unblock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
     // Fails only if there is a provider already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -202,6 +202,20 @@ async fn signals_reach_the_whole_group() {
 }
 
 #[tokio::test]
+async fn blocked_signals_are_heard_all_the_same() {
+    let pod = Pod::new(json!({"container": {}}));
+    assert!(pod.init().success());
+    // A child inherits what is blocked in the thread that starts it.
+    let blocked = nix::sys::signal::SigSet::all();
+    let before = blocked.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK).unwrap();
+    let mut child = pod.main(&format!("touch {}; exec sleep 30", pod.file("up").display()));
+    before.thread_set_mask().unwrap();
+    pod.wait_for_file("up");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id().cast_signed()), nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[tokio::test]
 async fn a_signal_left_before_the_start_stops_the_command() {
     let pod = Pod::new(json!({"container": {}}));
     assert!(pod.init().success());

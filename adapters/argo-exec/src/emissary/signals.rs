@@ -80,7 +80,7 @@ impl Signals {
     /// Takes the process's signals over. They are caught, not blocked: a command would inherit a blocked signal.
     pub(super) fn take_over() -> io::Result<Self> {
         let incoming = Incoming::new(PASSED_ON.map(|signal| signal as i32))?;
-        // Whoever started this process may have held signals back, which the command would inherit: it could not be stopped.
+        // Whoever started this process may have blocked them, which the command would inherit too.
         SigSet::all().thread_unblock()?;
         Ok(Self { incoming: Mutex::new(Some(incoming)), shared: Arc::default() })
     }
