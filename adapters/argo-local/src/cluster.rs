@@ -140,6 +140,14 @@ impl LocalCluster {
         Ok(Self { shared, server, token, namespace: options.namespace, tasks })
     }
 
+    /// One for tests: in memory, without a server, ready in milliseconds.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn in_memory() -> Result<Self, StartError> {
+        Self::start(LocalClusterOptions { listen: None, ..LocalClusterOptions::default() }).await
+    }
+
     /// A client that may do everything. It lives in the process: no sockets, no TLS.
     #[must_use]
     pub fn client(&self) -> Client {

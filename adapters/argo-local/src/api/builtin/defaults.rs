@@ -39,6 +39,20 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(map, "reportingComponent", "");
             json::default(map, "reportingInstance", "");
         }
+        "core/v1.Endpoints" => {
+            for subset in json::items_mut(json::map(object), "subsets") {
+                for port in json::items_mut(json::map(subset), "ports") {
+                    json::default(json::map(port), "protocol", "TCP");
+                }
+            }
+        }
+        "discovery/v1.EndpointSlice" => {
+            for port in json::items_mut(json::map(object), "ports") {
+                let port = json::map(port);
+                json::default(port, "name", "");
+                json::default(port, "protocol", "TCP");
+            }
+        }
         "core/v1.Node" => node(object),
         "core/v1.LimitRange" => {
             for limit in json::items_mut(json::child(object, "spec"), "limits") {
@@ -66,6 +80,13 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(spec, "podSelector", json!({}));
             let types = if spec.contains_key("egress") { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
             json::default(spec, "policyTypes", types);
+            for rules in ["ingress", "egress"] {
+                for rule in json::items_mut(spec, rules) {
+                    for port in json::items_mut(json::map(rule), "ports") {
+                        json::default(json::map(port), "protocol", "TCP");
+                    }
+                }
+            }
         }
         "networking/v1.IngressClass" => {
             if let Some(parameters) = json::child(object, "spec").get_mut("parameters") {
@@ -319,10 +340,12 @@ fn job_selector(object: &mut Value) {
     let (uid, name) = (json::meta(object, "uid").to_owned(), json::meta(object, "name").to_owned());
     let unlabelled = json::at(object, &["metadata", "labels"]).is_none();
     let spec = json::child(object, "spec");
-    if spec.get("manualSelector") == Some(&Value::Bool(true)) || spec.contains_key("selector") {
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
-    spec.insert("selector".to_owned(), json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
+    let selector = json::map(spec.entry("selector").or_insert_with(|| json!({})));
+    let own = json::map(selector.entry("matchLabels").or_insert_with(|| json!({})));
+    own.insert("batch.kubernetes.io/controller-uid".to_owned(), uid.as_str().into());
     let template = json::map(spec.entry("template").or_insert_with(|| json!({})));
     let metadata = json::map(template.entry("metadata").or_insert_with(|| json!({})));
     let labels = json::map(metadata.entry("labels").or_insert_with(|| json!({})));
