@@ -125,7 +125,8 @@ impl LocalCluster {
         let server = match options.listen {
             Some(listen) => {
                 let service = ApiService::new(Arc::clone(&shared), None);
-                let server = Server::start(listen, service, shared.shutdown.clone(), &tasks).await?;
+                let keep = options.data_dir.as_ref().map(|folder| folder.join("tls"));
+                let server = Server::start(listen, service, shared.shutdown.clone(), &tasks, keep.as_deref()).await?;
                 shared.with(|api, _| {
                     api.set_address(server.address.to_string());
                     api.set_ca(server.ca_pem.clone());
