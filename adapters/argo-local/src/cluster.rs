@@ -125,7 +125,8 @@ impl LocalCluster {
         let server = match options.listen {
             Some(listen) => {
                 let service = ApiService::new(Arc::clone(&shared), None);
-                let server = Server::start(listen, service, shared.shutdown.clone(), &tasks).await?;
+                let keep = options.data_dir.as_ref().map(|folder| folder.join("tls"));
+                let server = Server::start(listen, service, shared.shutdown.clone(), &tasks, keep.as_deref()).await?;
                 shared.with(|api, _| {
                     api.set_address(server.address.to_string());
                     api.set_ca(server.ca_pem.clone());
@@ -138,6 +139,14 @@ impl LocalCluster {
             tasks.spawn(controllers::collect(Arc::clone(&shared)));
         }
         Ok(Self { shared, server, token, namespace: options.namespace, tasks })
+    }
+
+    /// One for tests: in memory, without a server, ready in milliseconds.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn in_memory() -> Result<Self, StartError> {
+        Self::start(LocalClusterOptions { listen: None, ..LocalClusterOptions::default() }).await
     }
 
     /// A client that may do everything. It lives in the process: no sockets, no TLS.

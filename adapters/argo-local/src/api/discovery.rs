@@ -8,6 +8,7 @@ use super::ask::Request;
 use super::failure::Failure;
 use super::negotiate::{Accept, Form};
 use super::resources::Resource;
+use super::types::{self, Code, Strategic};
 use super::{Answer, Api, json, render};
 
 /// The version of Kubernetes whose API this is.
@@ -243,11 +244,19 @@ impl Api {
         for resource in self.registry.all().filter(|r| r.group == group) {
             let Some(served) = resource.version(version) else { continue };
             let gvk = json!([{"group": group, "version": version, "kind": resource.kind}]);
-            let name = format!("{}.{version}.{}", if group.is_empty() { "core" } else { group }, resource.kind);
+            let custom = format!("{group}.{version}.{}", resource.kind);
+            let name = if resource.custom() { custom } else { schema_name(resource.type_name) };
             let mut schema = match served.custom.as_ref().map(|c| c.schema.raw.clone()) {
                 Some(schema @ Value::Object(_)) => schema,
-                _ => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+                Some(_) => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+                None => {
+                    describe(resource.type_name, &mut schemas);
+                    schemas.get(&name).cloned().unwrap_or_else(|| json!({"type": "object"}))
+                }
             };
+            let properties = json::child(&mut schema, "properties");
+            properties.entry("apiVersion").or_insert_with(|| json!({"type": "string"}));
+            properties.entry("kind").or_insert_with(|| json!({"type": "string"}));
             json::map(&mut schema).insert("x-kubernetes-group-version-kind".to_owned(), gvk.clone());
             schemas.insert(name, schema);
             let base = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
@@ -270,6 +279,68 @@ impl Api {
             "paths": paths,
             "components": {"schemas": schemas},
         }))
+    }
+}
+
+/// The name of a type's schema.
+fn schema_name(type_name: &str) -> String {
+    let (package, kind) = type_name.split_once('.').unwrap_or(("", type_name));
+    let package = package.replace('/', ".");
+    let home = match package.split('.').next() {
+        Some("meta") => "io.k8s.apimachinery.pkg.apis",
+        Some("apiextensions") => "io.k8s.apiextensions-apiserver.pkg.apis",
+        _ => "io.k8s.api",
+    };
+    format!("{home}.{package}.{kind}")
+}
+
+/// Puts in the schemas of a type and of all it holds.
+fn describe(type_name: &'static str, schemas: &mut serde_json::Map<String, Value>) {
+    let name = schema_name(type_name);
+    let Some(about) = types::find(type_name) else { return };
+    if schemas.contains_key(&name) {
+        return;
+    }
+    // Types may hold themselves: the place is taken before what is in it is looked at.
+    schemas.insert(name.clone(), Value::Null);
+    let mut properties = serde_json::Map::new();
+    let mut required = Vec::new();
+    for (field, f) in &about.fields {
+        let mut schema = code_schema(&f.code, schemas);
+        if let Strategic::Key(key) = f.strategic {
+            let map = json::map(&mut schema);
+            map.insert("x-kubernetes-patch-merge-key".to_owned(), key.into());
+            map.insert("x-kubernetes-patch-strategy".to_owned(), "merge".into());
+        }
+        if f.required && *field != "metadata" {
+            required.push(*field);
+        }
+        properties.insert((*field).to_owned(), schema);
+    }
+    let mut schema = json!({"type": "object", "properties": properties});
+    if !required.is_empty() {
+        json::map(&mut schema).insert("required".to_owned(), json!(required));
+    }
+    schemas.insert(name, schema);
+}
+
+fn code_schema(code: &Code, schemas: &mut serde_json::Map<String, Value>) -> Value {
+    match code {
+        Code::Text | Code::Quantity => json!({"type": "string"}),
+        Code::Bytes => json!({"type": "string", "format": "byte"}),
+        Code::Time | Code::MicroTime => json!({"type": "string", "format": "date-time"}),
+        Code::Int32 => json!({"type": "integer", "format": "int32"}),
+        Code::Int64 => json!({"type": "integer", "format": "int64"}),
+        Code::Number => json!({"type": "number", "format": "double"}),
+        Code::Bool => json!({"type": "boolean"}),
+        Code::IntOrText => json!({"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"}),
+        Code::Any => json!({"x-kubernetes-preserve-unknown-fields": true}),
+        Code::Type(name) => {
+            describe(name, schemas);
+            json!({"allOf": [{"$ref": format!("#/components/schemas/{}", schema_name(name))}]})
+        }
+        Code::Map { value, .. } => json!({"type": "object", "additionalProperties": code_schema(value, schemas)}),
+        Code::List { item, .. } => json!({"type": "array", "items": code_schema(item, schemas)}),
     }
 }
 

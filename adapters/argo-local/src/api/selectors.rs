@@ -194,7 +194,7 @@ impl Parser {
 
 fn check_key(key: &str) -> Result<(), String> {
     let problems = super::names::label_key(key);
-    if problems.is_empty() { Ok(()) } else { Err(format!("key: Invalid value: {key:?}: {}", problems.join("; "))) }
+    if problems.is_empty() { Ok(()) } else { Err(format!("<nil>: Invalid value: {key:?}: {}", problems.join("; "))) }
 }
 
 fn check_values(key: &str, values: &[String]) -> Result<(), String> {

@@ -231,8 +231,8 @@ impl Node {
             let ctx = Arc::clone(&ctx);
             async move {
                 loop {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
                     ctx.tokens.renew().await;
+                    tokio::time::sleep(Duration::from_secs(60)).await;
                 }
             }
         });

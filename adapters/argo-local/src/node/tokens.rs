@@ -54,7 +54,17 @@ fn put(folder: &Path, name: &str, text: &str) -> io::Result<()> {
 
 impl Tokens {
     pub(crate) fn new(client: Client, folder: PathBuf, access: Option<ApiAccess>, clock: Clock) -> Self {
-        Self { client, folder, access, clock, accounts: Mutex::default() }
+        // Accounts whose pods an earlier life of the node has started: their tokens are renewed first of all.
+        let names = |folder: &Path| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect::<Vec<_>>()
+        };
+        let accounts = names(&folder).into_iter().flat_map(|namespace| {
+            let accounts = names(&folder.join(&namespace)).into_iter();
+            accounts.map(move |name| ((namespace.clone(), name), Arc::new(Mutex::new(Some(Timestamp::UNIX_EPOCH)))))
+        });
+        let accounts = Mutex::new(accounts.collect());
+        Self { client, folder, access, clock, accounts }
     }
 
     async fn request(&self, account: &Account, audience: Option<&str>, seconds: i64) -> Result<(String, Option<Timestamp>), Trouble> {

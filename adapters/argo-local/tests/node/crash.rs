@@ -41,6 +41,9 @@ pub(crate) fn victim(mut args: impl Iterator<Item = OsString>) -> ExitCode {
                 );
                 let nothing = || json!({});
                 let (container, spec) = if mode == "plain" { (nothing(), nothing()) } else { (container.clone(), spec.clone()) };
+                let ask = "cd /var/run/secrets/kubernetes.io/serviceaccount; while :; do curl -sf --cacert ca.crt -H \"Authorization: Bearer $(cat token)\" \
+                           https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/version > /dev/null && touch /h/asked; sleep 0.1; done";
+                let text = if survive { format!("({ask}) & {text}") } else { text };
                 world.create(script_with("endless", &text, container, spec)).await;
             }
             println!("{}", world.cluster.kubeconfig_yaml().unwrap().replace('\n', "\u{1f}"));
@@ -134,6 +137,8 @@ async fn found_again() {
     let api = pods(&mut child).await;
     let pod = api.get("endless").await.unwrap();
     assert_eq!(pod.status.unwrap().phase.as_deref(), Some("Running"));
+    drop(std::fs::remove_file(folder.path().join("asked")));
+    until("the pod finds the API again", || folder.path().join("asked").exists()).await;
     // Now the supervisor is lost, too, while no node runs.
     kill(child);
     let runs = root.join(pod.metadata.uid.unwrap()).join("containers/main");

@@ -39,6 +39,20 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(map, "reportingComponent", "");
             json::default(map, "reportingInstance", "");
         }
+        "core/v1.Endpoints" => {
+            for subset in json::items_mut(json::map(object), "subsets") {
+                for port in json::items_mut(json::map(subset), "ports") {
+                    json::default(json::map(port), "protocol", "TCP");
+                }
+            }
+        }
+        "discovery/v1.EndpointSlice" => {
+            for port in json::items_mut(json::map(object), "ports") {
+                let port = json::map(port);
+                json::default(port, "name", "");
+                json::default(port, "protocol", "TCP");
+            }
+        }
         "core/v1.Node" => node(object),
         "core/v1.LimitRange" => {
             for limit in json::items_mut(json::child(object, "spec"), "limits") {
@@ -66,6 +80,13 @@ pub(super) fn fill(type_name: &str, object: &mut Value) {
             json::default(spec, "podSelector", json!({}));
             let types = if spec.contains_key("egress") { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
             json::default(spec, "policyTypes", types);
+            for rules in ["ingress", "egress"] {
+                for rule in json::items_mut(spec, rules) {
+                    for port in json::items_mut(json::map(rule), "ports") {
+                        json::default(json::map(port), "protocol", "TCP");
+                    }
+                }
+            }
         }
         "networking/v1.IngressClass" => {
             if let Some(parameters) = json::child(object, "spec").get_mut("parameters") {
