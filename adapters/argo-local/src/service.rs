@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, BufMut as _, Bytes};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// How long before its end a watch gets its last bookmark.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+
+/// So much of a body that is too long is read before the answer.
+const MOST_DRAINED: usize = 128 * 1024 * 1024;
 
 /// What everybody shares.
 pub(crate) struct Shared {
@@ -158,10 +161,9 @@ impl ApiService {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = request.into_parts();
-        // One byte more than is allowed, so that what is too long is seen to be so by the state machine, which words the answer.
-        let body = match Limited::new(body, MAX_BODY.saturating_add(1)).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => return whole(too_large()),
+        let body = match gather(body).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return whole(too_large()),
             Err(error) => return whole(unreadable(&error)),
         };
         let user = match &self.user {
@@ -243,6 +245,30 @@ where
         let service = self.clone();
         Box::pin(async move { Ok(service.answer(request).await) })
     }
+}
+
+/// Reads a body; `None` where it is too long. What is too long is still read for a while, and dropped: a client that writes hears no answer.
+async fn gather<B>(body: B) -> Result<Option<Bytes>, BoxError>
+where
+    B: http_body::Body + Send,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let mut body = std::pin::pin!(body);
+    let mut out = bytes::BytesMut::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.as_mut().frame().await {
+        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else { continue };
+        length = length.saturating_add(data.remaining());
+        if length <= MAX_BODY {
+            out.put(&mut data);
+        } else if length > MOST_DRAINED {
+            break;
+        } else {
+            out.clear();
+        }
+    }
+    Ok((length <= MAX_BODY).then(|| out.freeze()))
 }
 
 /// The events of a watch.

@@ -112,6 +112,17 @@ async fn the_server_lets_nobody_in_without_the_token() {
     config.auth_infos[0].auth_info.as_mut().unwrap().token = None;
     let refused = read(config).await.unwrap_err();
     assert!(matches!(refused, kube::Error::Api(status) if status.code == 403));
+    // A token of a service account opens what its roles say.
+    let accounts: Api<ServiceAccount> = Api::default_namespaced(cluster.client());
+    let request: TokenRequest = serde_json::from_value(json!({"spec": {"audiences": []}})).unwrap();
+    let token = accounts.create_token_request("default", &PostParams::default(), &request).await.unwrap();
+    let mut config = kube::config::Kubeconfig::read_from(&path).unwrap();
+    config.auth_infos[0].auth_info.as_mut().unwrap().token = token.status.unwrap().token.map(Into::into);
+    let refused = read(config.clone()).await.unwrap_err();
+    assert!(matches!(refused, kube::Error::Api(status) if status.code == 403));
+    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.unwrap();
+    let pods: Api<Pod> = Api::default_namespaced(kube::Client::try_from(config).unwrap());
+    assert!(pods.list(&ListParams::default()).await.unwrap().items.is_empty());
     let public = LocalCluster::start(LocalClusterOptions { listen: Some(([0, 0, 0, 0], 0).into()), ..Default::default() }).await;
     assert!(public.is_err());
     cluster.shutdown().await;

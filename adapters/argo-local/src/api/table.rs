@@ -77,10 +77,12 @@ impl Api {
                 .collect(),
         };
         let include = ask.query.text("includeObject");
+        // Events are told apart by what they are about; their names come last.
+        let named = ask.resource.plural != "events" || custom.is_some();
         let rows: Vec<Value> = objects
             .iter()
             .map(|object| {
-                let mut cells = vec![json!(json::meta(object, "name"))];
+                let mut cells = if named { vec![json!(json::meta(object, "name"))] } else { Vec::new() };
                 match &custom {
                     Some(columns) if !columns.is_empty() => cells.extend(columns.iter().map(|c| custom_cell(c, object, self.now))),
                     Some(_) => cells.push(created(object, self.now)),
@@ -93,7 +95,7 @@ impl Api {
                 }
             })
             .collect();
-        let mut all = vec![column("Name", "string", "name", NAME, 0)];
+        let mut all = if named { vec![column("Name", "string", "name", NAME, 0)] } else { Vec::new() };
         all.extend(columns);
         let heads = if heads { json!(all) } else { Value::Null };
         let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };

@@ -141,6 +141,13 @@ fn structure(schema: &Value, at: &str, root: bool, causes: &mut Vec<Cause>) {
         let why = "must not be empty if x-kubernetes-list-type is map";
         causes.push(Cause::required(format!("{at}.x-kubernetes-list-map-keys"), why));
     }
+    for (index, rule) in json::items(schema, &["x-kubernetes-validations"]).enumerate() {
+        if let Err(why) = super::cel::compile(json::text(rule, &["rule"])) {
+            let text = rule.get("rule").unwrap_or(&Value::Null);
+            let why = format!("compilation failed: {why}");
+            causes.push(Cause::invalid(format!("{at}.x-kubernetes-validations[{index}].rule"), text, &why));
+        }
+    }
     if let Some(default) = map.get("default") {
         let mut wrong = Vec::new();
         super::validate::bare(schema, default, &mut wrong);

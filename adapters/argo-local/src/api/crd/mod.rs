@@ -1,5 +1,6 @@
 //! Custom resources: their definitions, and what follows from them.
 
+mod cel;
 pub(crate) mod definition;
 mod schema;
 mod validate;
@@ -50,6 +51,8 @@ pub(crate) struct Custom {
     pub(crate) scale: Option<ScalePaths>,
     /// What clients of a deprecated version are warned of.
     pub(crate) deprecated: Option<String>,
+    /// Whether the schema has rules in CEL.
+    rules: bool,
 }
 
 impl Custom {
@@ -72,11 +75,12 @@ impl Custom {
             selector: s.get("labelSelectorPath").and_then(Value::as_str).map(str::to_owned),
         });
         let selectable = json::items(version, &["selectableFields"]).map(|f| text(f, "jsonPath")).collect();
+        let rules = cel::has_rules(&schema.raw);
         let deprecated = (version.get("deprecated") == Some(&Value::Bool(true))).then(|| {
             let own = json::text(version, &["deprecationWarning"]);
             if own.is_empty() { format!("{group}/{} {kind} is deprecated", json::text(version, &["name"])) } else { own.to_owned() }
         });
-        Self { schema, columns, selectable, scale, deprecated }
+        Self { schema, columns, selectable, scale, deprecated, rules }
     }
 
     /// Takes out what the schema does not know; gives the paths.
@@ -106,7 +110,11 @@ impl Custom {
 
     /// What is wrong with an object.
     pub(crate) fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
-        validate::check(&self.schema, object, old)
+        let mut causes = validate::check(&self.schema, object, old);
+        if self.rules {
+            cel::check(&self.schema.raw, object, old, &mut causes);
+        }
+        causes
     }
 }
 
