@@ -6,7 +6,7 @@ use std::sync::Arc;
 use argo_core::workflows::{NodeResult, TtlStrategy, Workflow, WorkflowTaskResult};
 use argo_core::{EffectId, Keyed};
 use argo_dag::event::Control;
-use argo_dag::{Effect, PodSeen, RunConfig, TaskEvent, WorkflowRun};
+use argo_dag::{Effect, Library, PodSeen, RunConfig, TaskEvent, WorkflowRun};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::core::DynamicObject;
@@ -19,6 +19,11 @@ use crate::driver::{Decision, Engine, Failure, Input, Key, OnConflict, Stage};
 
 /// How long after TERM the containers of a stopped pod are killed: Kubernetes' default grace.
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long a new workflow waits for templates and ConfigMaps that it names: what was created just before it may reach the caches after it.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
+/// How often it looks for them meanwhile.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(50);
 
 /// What is to be done for a workflow.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub(super) struct WorkflowEngine {
     seen: Option<Arc<DynamicObject>>,
     /// The object is to be loaded before anything else is decided.
     stale: bool,
+    /// When to look again for what a new workflow refers to.
+    postponed: Option<Timestamp>,
     run: Option<Box<WorkflowRun>>,
     /// Why it cannot be run at all, and since when.
     broken: Option<(String, Timestamp)>,
@@ -56,6 +63,7 @@ impl WorkflowEngine {
             config,
             seen: None,
             stale: false,
+            postponed: None,
             run: None,
             broken: None,
             pods: BTreeMap::new(),
@@ -76,6 +84,7 @@ impl WorkflowEngine {
 
     fn load(&mut self, now: Timestamp) {
         self.stale = false;
+        self.postponed = None;
         self.run = None;
         self.broken = None;
         let Some(object) = &self.seen else { return };
@@ -92,6 +101,13 @@ impl WorkflowEngine {
             return;
         }
         let library = Arc::new(NamespaceLibrary { caches: Arc::clone(&self.caches), namespace: self.key.namespace.clone() });
+        let is_new = workflow.status.phase.is_empty()
+            && workflow.metadata.creation_timestamp.is_some_and(|created| now.duration_since(created.0).abs() < PATIENCE);
+        if is_new && !object.data.get("spec").is_none_or(|spec| knows_all(library.as_ref(), spec, false)) {
+            self.stale = true;
+            self.postponed = now.checked_add(LOOK_AGAIN).ok();
+            return;
+        }
         match WorkflowRun::load(&workflow, library, Arc::clone(&self.config), now) {
             Ok(run) => self.run = Some(Box::new(run)),
             Err(_) if has_ended => return,
@@ -190,6 +206,26 @@ impl WorkflowEngine {
     }
 }
 
+/// Whether all templates and ConfigMaps that a part of a spec names are known.
+fn knows_all(library: &dyn Library, part: &Value, in_parameters: bool) -> bool {
+    match part {
+        Value::Array(list) => list.iter().all(|item| knows_all(library, item, in_parameters)),
+        Value::Object(map) => map.iter().all(|(key, value)| {
+            let name = value.get("name").and_then(Value::as_str).filter(|name| !name.contains("{{")).unwrap_or_default();
+            let of_cluster = value.get("clusterScope") == Some(&Value::Bool(true));
+            let known = match key.as_str() {
+                _ if name.is_empty() => true,
+                "templateRef" | "workflowTemplateRef" if of_cluster => library.cluster_workflow_template(name).is_some(),
+                "templateRef" | "workflowTemplateRef" => library.workflow_template(name).is_some(),
+                "configMapKeyRef" if in_parameters => library.config_map(name).is_some(),
+                _ => true,
+            };
+            known && knows_all(library, value, in_parameters || key == "parameters")
+        }),
+        _ => true,
+    }
+}
+
 impl Engine for WorkflowEngine {
     type Effect = WorkflowEffect;
     type Answer = TaskEvent;
@@ -245,6 +281,10 @@ impl Engine for WorkflowEngine {
             self.load(now);
         } else if self.run.as_ref().and_then(|run| run.poll_timeout()).is_some_and(|due| due <= now) {
             self.handle(TaskEvent::Tick, now);
+        }
+        if self.postponed.is_some() {
+            decision.wake_at = self.postponed;
+            return decision;
         }
         if let Some((message, since)) = self.broken.take() {
             decision.patch = Some(broken(&message, since));

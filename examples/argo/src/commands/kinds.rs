@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use argo_core::workflows::CronWorkflow;
 use argo_kube::crd::{self, Kind};
 use argo_kube::driver;
+use argo_lang::cron::Schedule;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use kube::api::{DeleteParams, ListParams, Patch};
@@ -218,7 +219,7 @@ fn rows(kind: &Kind, objects: &[Value], namespaces: bool, now: Timestamp) -> Out
     header.push("NAME".into());
     header.push("AGE".into());
     if is_cron {
-        header.extend(["LAST RUN", "SCHEDULES", "TIMEZONE", "SUSPENDED"].map(Cell::from));
+        header.extend(["LAST RUN", "NEXT RUN", "SCHEDULES", "TIMEZONE", "SUSPENDED"].map(Cell::from));
     }
     let mut rows = vec![header];
     for object in objects {
@@ -230,6 +231,8 @@ fn rows(kind: &Kind, objects: &[Value], namespaces: bool, now: Timestamp) -> Out
             let cron: CronWorkflow = serde_json::from_value(object.clone())
                 .map_err(|e| Failure::new(Code::Internal, format!("a cron workflow cannot be read: {e}")))?;
             row.push(time::seconds(cron.status.last_scheduled_time, None, now).map_or_else(|| "N/A".to_owned(), time::short).into());
+            let next = next_run(&cron, now).map(|at| time::short(at.as_second().saturating_sub(now.as_second()).max(0)));
+            row.push(next.unwrap_or_else(|| "N/A".to_owned()).into());
             row.push(cron.spec.schedules.join(",").into());
             row.push(cron.spec.timezone.as_str().into());
             row.push((cron.spec.suspend == Some(true)).to_string().into());
@@ -237,6 +240,17 @@ fn rows(kind: &Kind, objects: &[Value], namespaces: bool, now: Timestamp) -> Out
         rows.push(row);
     }
     Ok(rows)
+}
+
+/// When a cron workflow starts the next one.
+fn next_run(cron: &CronWorkflow, now: Timestamp) -> Option<Timestamp> {
+    if cron.spec.suspend == Some(true) || cron.status.phase == "Stopped" {
+        return None;
+    }
+    let zone = if cron.spec.timezone.is_empty() { String::new() } else { format!("CRON_TZ={} ", cron.spec.timezone) };
+    let now = now.to_zoned(jiff::tz::TimeZone::UTC);
+    let next = |spec: &String| Schedule::parse(&format!("{zone}{spec}")).ok()?.next(&now).ok()?.map(|at| at.timestamp());
+    cron.spec.schedules.iter().filter_map(next).min()
 }
 
 fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
@@ -308,10 +322,10 @@ mod tests {
     #[test]
     fn cron_workflows_show_their_schedules() {
         let objects = [json!({"metadata": {"name": "c", "namespace": "n", "creationTimestamp": "1970-01-01T00:00:00Z"},
-            "spec": {"schedules": ["* * * * *"], "suspend": true}, "status": {"lastScheduledTime": "1970-01-01T00:01:00Z"}})];
+            "spec": {"schedules": ["30 2 * * *", "0 1 * * *"]}, "status": {"lastScheduledTime": "1970-01-01T00:01:00Z"}})];
         let now = Timestamp::from_second(120).unwrap();
         let lines = table::lines(&rows(&crd::CRON_WORKFLOW, &objects, true, now).unwrap(), 3, Look::default());
-        assert_eq!(lines[1], "n           c      2m    1m         * * * * *              true");
+        assert_eq!(lines[1], "n           c      2m    1m         58m        30 2 * * *,0 1 * * *              false");
         let lines = table::lines(&rows(&crd::WORKFLOW_TEMPLATE, &objects, false, now).unwrap(), 3, Look::default());
         assert_eq!(lines, ["NAME   AGE", "c      2m"]);
     }
