@@ -30,6 +30,7 @@ pub mod gotemplate;
 pub mod govaluate;
 pub mod jq;
 pub mod jsonpath;
+pub mod lua;
 mod methods;
 pub mod sequence;
 pub mod sjson;
