@@ -337,10 +337,14 @@ impl Parser {
             parameters.push(self.declare(b"self".as_slice().into()));
         }
         self.expect("(")?;
-        let mut variadic = false;
+        let (mut variadic, mut first) = (false, true);
         while !self.eat(")") {
-            if variadic || (!parameters.is_empty() && !(method && parameters.len() == 1 && !self.is(","))) {
+            if !first {
                 self.expect(",")?;
+            }
+            first = false;
+            if variadic {
+                return self.unexpected();
             }
             if self.eat("...") {
                 variadic = true;
