@@ -1,12 +1,22 @@
-//! The languages of Argo manifests. Each is parsed once into a program that runs many times; errors carry the place.
+//! The languages of Argo manifests. Each is parsed once into a program that runs many times; errors carry the place; every run is bounded in steps, depth and
+//! sizes, so that no text, however hostile, hangs or aborts the program around it.
 //!
-//! | module | where manifests use it |
-//! |---|---|
-//! | [`tags`] | `{{name}}` and `{{=expression}}` in any text of a template |
-//! | [`expr`] | expression tags, `expression:` of hooks, retries and `valueFrom`, `fromExpression` |
-//! | [`when`] | `when:` of steps and tasks |
-//! | [`depends`] | `depends:` of DAG tasks |
-//! | [`sequence`] | `withSequence` |
+//! | module | where manifests use it | feature |
+//! |---|---|---|
+//! | [`tags`] | `{{name}}` and `{{=expression}}` in any text of a template | always |
+//! | [`expr`] | expression tags, `expression:` of hooks, retries and `valueFrom`, `fromExpression` | always |
+//! | [`sprig`] | functions of expressions and Go templates | always |
+//! | [`when`], [`govaluate`] | `when:` of steps and tasks; of cron workflows, event filters | always |
+//! | [`depends`], [`sequence`] | `depends:` of DAG tasks, `withSequence` | always |
+//! | [`cron`] | schedules of cron workflows, sync windows, calendar events | `cron` |
+//! | [`jsonpath`] | `valueFrom.jsonPath`, printer columns | `jsonpath` |
+//! | [`gjson`], [`sjson`] | resource conditions, filters and parameters of events | `gjson` |
+//! | [`jq`] | `ignoreDifferences`, `valueFrom.jqFilter`, transforms of events | `jq` |
+//! | [`gotemplate`] | ApplicationSets, notifications | `gotemplate` |
+//! | [`fasttemplate`] | ApplicationSets without Go templates | `fasttemplate` |
+//! | [`lua`] | health checks, resource actions, filters and transforms of events | `lua` |
+//!
+//! All features are on by default and none brings C code. Nothing here reads a clock, a file or the environment: time and randomness come with the run's [`Env`].
 //!
 //! ```
 //! use argo_lang::{Value, expr::Program};
@@ -20,18 +30,30 @@
 //! assert_eq!(program.run(&env).unwrap(), Value::Bool(true));
 //! ```
 
+// With some languages left out, helpers that only they use are left over.
+#![cfg_attr(not(feature = "full"), allow(dead_code))]
+
+#[cfg(feature = "cron")]
 pub mod cron;
 pub mod depends;
 pub mod expr;
+#[cfg(feature = "fasttemplate")]
 pub mod fasttemplate;
+#[cfg(feature = "gjson")]
 pub mod gjson;
 pub mod go;
+#[cfg(feature = "gotemplate")]
 pub mod gotemplate;
 pub mod govaluate;
+#[cfg(feature = "jq")]
 pub mod jq;
+#[cfg(feature = "jsonpath")]
 pub mod jsonpath;
+#[cfg(feature = "lua")]
+pub mod lua;
 mod methods;
 pub mod sequence;
+#[cfg(feature = "gjson")]
 pub mod sjson;
 pub mod span;
 pub mod sprig;

@@ -72,7 +72,7 @@ pub fn set(doc: &str, path: &str, value: &Value) -> Result<String, SetError> {
     let raw = match value {
         Value::Float(n) if n.is_finite() => format!("{n}"),
         // As upstream: `<`, `>` and `&` are escaped only where something else has to be.
-        Value::String(s) if !s.bytes().any(|b| b < b' ' || b > 0x7f || matches!(b, b'"' | b'\\')) => format!("\"{s}\""),
+        Value::String(s) if !s.bytes().any(|b| !(b' '..=0x7f).contains(&b) || matches!(b, b'"' | b'\\')) => format!("\"{s}\""),
         other => json::encode(other, true).map_err(SetError::Value)?,
     };
     set_raw(doc, path, &raw)
@@ -296,7 +296,7 @@ fn complex(doc: &str, path: &str, raw: &str) -> String {
         if places.len() != indexes.len() {
             return out;
         }
-        places.sort_by(|a, b| b.0.cmp(&a.0));
+        places.sort_by_key(|(start, _)| std::cmp::Reverse(*start));
         for (start, length) in places {
             out = format!("{}{raw}{}", pieces(&out, 0, start), pieces(&out, start + length, out.len()));
         }

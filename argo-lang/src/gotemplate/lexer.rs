@@ -23,6 +23,8 @@ pub(super) enum Token {
     Comma,
 }
 
+type Tokens = Vec<(Token, Span)>;
+
 /// A piece of a template's text.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -86,7 +88,7 @@ pub(super) fn pieces(source: &str) -> Result<Vec<Piece>, ParseError> {
 }
 
 /// The tokens up to `}}`, the place after it, and whether it trims what follows.
-fn action(source: &str, mut at: usize, open: usize) -> Result<(Vec<(Token, Span)>, usize, bool), ParseError> {
+fn action(source: &str, mut at: usize, open: usize) -> Result<(Tokens, usize, bool), ParseError> {
     let mut out = Vec::new();
     let mut depth = 0_usize;
     loop {

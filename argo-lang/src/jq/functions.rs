@@ -328,7 +328,17 @@ fn until<'a>(m: &Machine<'_>, condition: &'a Query, update: &'a Query, scope: &'
 
 /// `while` with a condition, `repeat` without.
 fn repeat<'a>(m: &Machine<'_>, condition: Option<&'a Query>, update: &'a Query, scope: &'a Scope<'a>, item: Item, out: Out<'_>) -> Flow {
-    let mut waiting = vec![item];
+    // `repeat` gives what the filter makes of its input, not the input itself.
+    let mut waiting = Vec::new();
+    if condition.is_none() {
+        m.eval(update, scope, item, &mut |found| {
+            waiting.push(found);
+            Ok(())
+        })?;
+        waiting.reverse();
+    } else {
+        waiting.push(item);
+    }
     while let Some(next) = waiting.pop() {
         m.step(1)?;
         let holds = match condition {

@@ -203,7 +203,7 @@ impl<'m> Machine<'m> {
                 (false, Some(otherwise)) => self.eval(otherwise, scope, item.clone(), out),
                 (false, None) => out(item.clone()),
             }),
-            Query::Reduce(source, pattern, init, update) => self.reduce(source, pattern, init, update, scope, &item, out),
+            Query::Reduce(source, pattern, init, update) => self.reduce(source, pattern, (init, update), scope, &item, out),
             Query::Foreach(source, pattern, init, update, extract) => {
                 self.foreach(source, pattern, (init, update, extract.as_deref()), scope, &item, out)
             }
@@ -417,8 +417,7 @@ impl<'m> Machine<'m> {
         &self,
         source: &'a Query,
         pattern: &'a Pattern,
-        init: &'a Query,
-        update: &'a Query,
+        (init, update): (&'a Query, &'a Query),
         scope: &'a Scope<'a>,
         item: &Item,
         out: Out<'_>,
@@ -594,7 +593,7 @@ impl<'m> Machine<'m> {
                     return out(item.made(value.clone()));
                 }
                 Bind::Function(definition) if definition.name == name && definition.parameters.len() == arguments.len() => {
-                    return self.apply(definition, &definition.parameters, arguments, here, scope, item, out);
+                    return self.apply(definition, (&definition.parameters, arguments), here, scope, item, out);
                 }
                 _ => {}
             }
@@ -606,7 +605,7 @@ impl<'m> Machine<'m> {
         match prelude::find(name, arguments.len()) {
             Some(definition) => {
                 let root = Scope { outer: None, bind: Bind::Function(definition) };
-                self.apply(definition, &definition.parameters, arguments, &root, scope, item, out)
+                self.apply(definition, (&definition.parameters, arguments), &root, scope, item, out)
             }
             None => Err(failure(format!("function not defined: {name}/{}", arguments.len()))),
         }
@@ -616,8 +615,7 @@ impl<'m> Machine<'m> {
     fn apply<'a>(
         &self,
         definition: &'a Definition,
-        parameters: &'a [String],
-        arguments: &'a [Query],
+        (parameters, arguments): (&'a [String], &'a [Query]),
         inner: &Scope<'a>,
         outer: &'a Scope<'a>,
         item: Item,
@@ -631,11 +629,11 @@ impl<'m> Machine<'m> {
                 // `$x` as a parameter is also the filter `x`.
                 let variable = Scope { outer: Some(inner), bind: Bind::Variable(name, value.clone()) };
                 let function = Scope { outer: Some(&variable), bind: Bind::Variable(parameter, value) };
-                self.apply(definition, parameters, arguments, &function, outer, item.clone(), out)
+                self.apply(definition, (parameters, arguments), &function, outer, item.clone(), out)
             }),
             None => {
                 let closure = Scope { outer: Some(inner), bind: Bind::Closure(parameter, argument, outer) };
-                self.apply(definition, parameters, arguments, &closure, outer, item, out)
+                self.apply(definition, (parameters, arguments), &closure, outer, item, out)
             }
         }
     }

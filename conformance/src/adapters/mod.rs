@@ -12,6 +12,7 @@ mod lang;
 mod lang_cron;
 mod lang_govaluate;
 mod lang_jq;
+mod lang_lua;
 mod lang_paths;
 mod lang_template;
 mod node_ids;
@@ -49,6 +50,8 @@ pub fn find(file: &str) -> Option<Adapter> {
         "events/golden_gjson" => Some(lang_paths::golden_gjson),
         "lang/jq" => Some(lang_jq::jq),
         "events/golden_jq" => Some(lang_jq::golden_jq),
+        "lang/lua" => Some(lang_lua::lua),
+        "events/golden_luafilter" | "events/golden_luatransform" => Some(lang_lua::golden_lua),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),

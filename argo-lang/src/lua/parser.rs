@@ -1,0 +1,570 @@
+//! From tokens to the tree; local variables become places.
+
+use std::sync::Arc;
+
+use super::ast::{Body, Capture, Expr, Kind, Op, Stat, Unary};
+use super::lexer::{Placed, Token, tokens};
+use crate::{ParseError, Span};
+
+/// Deepest nesting.
+const MOST_DEPTH: usize = 100;
+/// Most operators of one expression, and calls and members of one chain.
+const MOST_CHAIN: usize = 200;
+
+type Read<T> = Result<T, ParseError>;
+
+pub(super) fn parse(text: &[u8]) -> Read<Body> {
+    let tokens = tokens(text)?;
+    let end = tokens.last().map_or(1, |t| t.line);
+    let mut parser = Parser { tokens, at: 0, depth: 0, functions: vec![Function::default()], end };
+    if let Some(main) = parser.functions.last_mut() {
+        main.variadic = true;
+    }
+    let block = parser.block()?;
+    if parser.peek().is_some() {
+        return parser.unexpected();
+    }
+    let main = parser.functions.pop().unwrap_or_default();
+    Ok(Body { parameters: Vec::new(), variadic: true, block, captured: main.captured, outer: Vec::new() })
+}
+
+#[derive(Default)]
+struct Function {
+    /// Names in scope with their places, innermost last.
+    names: Vec<(Arc<[u8]>, usize)>,
+    captured: Vec<bool>,
+    outer: Vec<(Arc<[u8]>, Capture)>,
+    variadic: bool,
+    loops: usize,
+}
+
+struct Parser {
+    tokens: Vec<Placed>,
+    at: usize,
+    depth: usize,
+    functions: Vec<Function>,
+    end: u32,
+}
+
+impl Parser {
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at).map(|t| &t.token)
+    }
+
+    fn line(&self) -> u32 {
+        self.tokens.get(self.at).map_or(self.end, |t| t.line)
+    }
+
+    fn is(&self, symbol: &str) -> bool {
+        matches!(self.peek(), Some(Token::Symbol(s)) if *s == symbol)
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self.peek(), Some(Token::Word(w)) if *w == word)
+    }
+
+    fn eat(&mut self, symbol: &str) -> bool {
+        let found = self.is(symbol);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = self.is_word(word);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, symbol: &str) -> Read<()> {
+        if self.eat(symbol) { Ok(()) } else { self.unexpected() }
+    }
+
+    fn expect_word(&mut self, word: &str) -> Read<()> {
+        if self.eat_word(word) { Ok(()) } else { self.unexpected() }
+    }
+
+    fn fail<T>(&self, message: &str) -> Read<T> {
+        let span = self.tokens.get(self.at).or(self.tokens.last()).map_or(Span::default(), |t| t.span);
+        Err(ParseError::new(message, span))
+    }
+
+    fn unexpected<T>(&self) -> Read<T> {
+        let Some(token) = self.peek() else { return self.fail("<string> at EOF:   syntax error") };
+        let shown = match token {
+            Token::Name(s) | Token::String(s) => String::from_utf8_lossy(s).into_owned(),
+            Token::Word(s) | Token::Symbol(s) => (*s).to_owned(),
+            Token::Number(n) => n.to_string(),
+        };
+        let message = format!("<string> line:{} near '{shown}':   syntax error", self.line());
+        self.fail(&message)
+    }
+
+    fn deeper(&mut self) -> Read<()> {
+        self.depth += 1;
+        if self.depth > MOST_DEPTH { self.fail("nested too deeply") } else { Ok(()) }
+    }
+
+    fn name(&mut self) -> Read<Arc<[u8]>> {
+        match self.peek() {
+            Some(Token::Name(name)) => {
+                let name = name.clone();
+                self.at += 1;
+                Ok(name)
+            }
+            _ => self.unexpected(),
+        }
+    }
+
+    fn declare(&mut self, name: Arc<[u8]>) -> usize {
+        let Some(function) = self.functions.last_mut() else { return 0 };
+        let place = function.captured.len();
+        function.captured.push(false);
+        function.names.push((name, place));
+        place
+    }
+
+    /// What a name means in the innermost function.
+    fn resolve(&mut self, name: &Arc<[u8]>) -> Kind {
+        let level = self.functions.len().saturating_sub(1);
+        match self.find(level, name) {
+            Some(Capture::Local(place)) => Kind::Local(place),
+            Some(Capture::Outer(place)) => Kind::Outer(place),
+            None => Kind::Global(name.clone()),
+        }
+    }
+
+    fn find(&mut self, level: usize, name: &Arc<[u8]>) -> Option<Capture> {
+        let function = self.functions.get(level)?;
+        if let Some((_, place)) = function.names.iter().rev().find(|(n, _)| n == name) {
+            return Some(Capture::Local(*place));
+        }
+        if let Some(place) = function.outer.iter().position(|(n, _)| n == name) {
+            return Some(Capture::Outer(place));
+        }
+        let around = self.find(level.checked_sub(1)?, name)?;
+        if let Capture::Local(place) = around
+            && let Some(flag) = self.functions.get_mut(level - 1).and_then(|f| f.captured.get_mut(place))
+        {
+            *flag = true;
+        }
+        let function = self.functions.get_mut(level)?;
+        function.outer.push((name.clone(), around));
+        Some(Capture::Outer(function.outer.len() - 1))
+    }
+
+    /// Statements up to what closes them; the names that they declare go with them.
+    fn block(&mut self) -> Read<Vec<Stat>> {
+        self.deeper()?;
+        let known = self.functions.last().map_or(0, |f| f.names.len());
+        let mut out = Vec::new();
+        loop {
+            match self.peek() {
+                None | Some(Token::Word("end" | "else" | "elseif" | "until")) => break,
+                Some(Token::Symbol(";")) => {
+                    self.at += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            let last = self.is_word("return");
+            out.push(self.statement()?);
+            if last {
+                self.eat(";");
+                if !matches!(self.peek(), None | Some(Token::Word("end" | "else" | "elseif" | "until"))) {
+                    return self.unexpected();
+                }
+            }
+        }
+        // `until` still sees the names of its block: the caller forgets them.
+        if !self.is_word("until") {
+            self.forget(known);
+        }
+        self.depth -= 1;
+        Ok(out)
+    }
+
+    fn forget(&mut self, known: usize) {
+        if let Some(function) = self.functions.last_mut() {
+            function.names.truncate(known);
+        }
+    }
+
+    fn known(&self) -> usize {
+        self.functions.last().map_or(0, |f| f.names.len())
+    }
+
+    fn in_loop<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
+        if let Some(function) = self.functions.last_mut() {
+            function.loops += 1;
+        }
+        let out = read(self)?;
+        if let Some(function) = self.functions.last_mut() {
+            function.loops -= 1;
+        }
+        Ok(out)
+    }
+
+    fn statement(&mut self) -> Read<Stat> {
+        let line = self.line();
+        let Some(Token::Word(word)) = self.peek().cloned() else {
+            if self.eat("::") {
+                let name = self.name()?;
+                self.expect("::")?;
+                return Ok(Stat::Label(name));
+            }
+            return self.expression_statement();
+        };
+        self.at += 1;
+        match word {
+            "if" => self.conditional(),
+            "while" => {
+                let condition = self.expression(0)?;
+                self.expect_word("do")?;
+                let block = self.in_loop(Self::block)?;
+                self.expect_word("end")?;
+                Ok(Stat::While(condition, block))
+            }
+            "do" => {
+                let block = self.block()?;
+                self.expect_word("end")?;
+                Ok(Stat::Do(block))
+            }
+            "for" => self.for_loop(),
+            "repeat" => {
+                let known = self.known();
+                let block = self.in_loop(Self::block)?;
+                self.expect_word("until")?;
+                let condition = self.expression(0)?;
+                self.forget(known);
+                Ok(Stat::Repeat(block, condition))
+            }
+            "function" => {
+                let name = self.name()?;
+                let mut target = Expr { kind: self.resolve(&name), line };
+                let mut method = false;
+                while !method && (self.is(".") || self.is(":")) {
+                    method = self.is(":");
+                    self.at += 1;
+                    let key = Expr { kind: Kind::String(self.name()?), line };
+                    target = Expr { kind: Kind::Index(Box::new(target), Box::new(key)), line };
+                }
+                let body = self.function(method)?;
+                Ok(Stat::Function(target, body))
+            }
+            "local" => {
+                if self.eat_word("function") {
+                    let name = self.name()?;
+                    let place = self.declare(name);
+                    let body = self.function(false)?;
+                    return Ok(Stat::LocalFunction(place, body));
+                }
+                let mut names = vec![self.name()?];
+                while self.eat(",") {
+                    names.push(self.name()?);
+                }
+                let values = if self.eat("=") { self.expressions()? } else { Vec::new() };
+                let places = names.into_iter().map(|n| self.declare(n)).collect();
+                Ok(Stat::Local(places, values))
+            }
+            "return" => {
+                let ends = matches!(self.peek(), None | Some(Token::Word("end" | "else" | "elseif" | "until") | Token::Symbol(";")));
+                Ok(Stat::Return(if ends { Vec::new() } else { self.expressions()? }))
+            }
+            "break" => {
+                if self.functions.last().is_none_or(|f| f.loops == 0) {
+                    return self.fail("<string>: no loop to break");
+                }
+                Ok(Stat::Break)
+            }
+            "goto" => Ok(Stat::Goto(self.name()?)),
+            _ => {
+                self.at -= 1;
+                self.unexpected()
+            }
+        }
+    }
+
+    fn conditional(&mut self) -> Read<Stat> {
+        let mut arms = Vec::new();
+        loop {
+            let condition = self.expression(0)?;
+            self.expect_word("then")?;
+            arms.push((condition, self.block()?));
+            if self.eat_word("elseif") {
+                continue;
+            }
+            let otherwise = if self.eat_word("else") { Some(self.block()?) } else { None };
+            self.expect_word("end")?;
+            return Ok(Stat::If(arms, otherwise));
+        }
+    }
+
+    fn for_loop(&mut self) -> Read<Stat> {
+        let first = self.name()?;
+        let known = self.known();
+        if self.eat("=") {
+            let start = self.expression(0)?;
+            self.expect(",")?;
+            let stop = self.expression(0)?;
+            let step = if self.eat(",") { Some(self.expression(0)?) } else { None };
+            self.expect_word("do")?;
+            let place = self.declare(first);
+            let block = self.in_loop(Self::block)?;
+            self.expect_word("end")?;
+            self.forget(known);
+            return Ok(Stat::For(place, Box::new((start, stop, step)), block));
+        }
+        let mut names = vec![first];
+        while self.eat(",") {
+            names.push(self.name()?);
+        }
+        self.expect_word("in")?;
+        let values = self.expressions()?;
+        self.expect_word("do")?;
+        let places = names.into_iter().map(|n| self.declare(n)).collect();
+        let block = self.in_loop(Self::block)?;
+        self.expect_word("end")?;
+        self.forget(known);
+        Ok(Stat::ForIn(places, values, block))
+    }
+
+    /// Parameters and body of a function, after its name.
+    fn function(&mut self, method: bool) -> Read<Arc<Body>> {
+        self.deeper()?;
+        self.functions.push(Function::default());
+        let mut parameters = Vec::new();
+        if method {
+            parameters.push(self.declare(b"self".as_slice().into()));
+        }
+        self.expect("(")?;
+        let (mut variadic, mut first) = (false, true);
+        while !self.eat(")") {
+            if !first {
+                self.expect(",")?;
+            }
+            first = false;
+            if variadic {
+                return self.unexpected();
+            }
+            if self.eat("...") {
+                variadic = true;
+            } else {
+                let name = self.name()?;
+                parameters.push(self.declare(name));
+            }
+        }
+        if let Some(function) = self.functions.last_mut() {
+            function.variadic = variadic;
+        }
+        let block = self.block()?;
+        self.expect_word("end")?;
+        self.depth -= 1;
+        let function = self.functions.pop().unwrap_or_default();
+        let outer = function.outer.into_iter().map(|(_, c)| c).collect();
+        Ok(Arc::new(Body { parameters, variadic, block, captured: function.captured, outer }))
+    }
+
+    fn expression_statement(&mut self) -> Read<Stat> {
+        let first = self.suffixed()?;
+        if self.is("=") || self.is(",") {
+            let mut targets = vec![first];
+            while self.eat(",") {
+                targets.push(self.suffixed()?);
+            }
+            if targets.iter().any(|t| !matches!(t.kind, Kind::Local(_) | Kind::Outer(_) | Kind::Global(_) | Kind::Index(..))) {
+                return self.unexpected();
+            }
+            self.expect("=")?;
+            return Ok(Stat::Assign(targets, self.expressions()?));
+        }
+        if matches!(first.kind, Kind::Call(..) | Kind::Method(..)) { Ok(Stat::Expr(first)) } else { self.unexpected() }
+    }
+
+    fn expressions(&mut self) -> Read<Vec<Expr>> {
+        let mut out = vec![self.expression(0)?];
+        while self.eat(",") {
+            out.push(self.expression(0)?);
+        }
+        Ok(out)
+    }
+
+    fn expression(&mut self, least: u8) -> Read<Expr> {
+        self.deeper()?;
+        let line = self.line();
+        let unary = match self.peek() {
+            Some(Token::Word("not")) => Some(Unary::Not),
+            Some(Token::Symbol("-")) => Some(Unary::Minus),
+            Some(Token::Symbol("#")) => Some(Unary::Length),
+            _ => None,
+        };
+        let mut left = match unary {
+            Some(operator) => {
+                self.at += 1;
+                let operand = self.expression(8)?;
+                Expr { kind: Kind::Unary(operator, Box::new(operand)), line }
+            }
+            None => self.simple()?,
+        };
+        let mut count = 0_usize;
+        loop {
+            let (op, power, right) = match self.peek() {
+                Some(Token::Word("or")) => (Op::Or, 1, 2),
+                Some(Token::Word("and")) => (Op::And, 2, 3),
+                Some(Token::Symbol(s)) => match *s {
+                    "<" => (Op::Less, 3, 4),
+                    ">" => (Op::Greater, 3, 4),
+                    "<=" => (Op::LessEqual, 3, 4),
+                    ">=" => (Op::GreaterEqual, 3, 4),
+                    "~=" => (Op::NotEqual, 3, 4),
+                    "==" => (Op::Equal, 3, 4),
+                    ".." => (Op::Concat, 5, 5),
+                    "+" => (Op::Add, 6, 7),
+                    "-" => (Op::Subtract, 6, 7),
+                    "*" => (Op::Multiply, 7, 8),
+                    "/" => (Op::Divide, 7, 8),
+                    "%" => (Op::Modulo, 7, 8),
+                    "^" => (Op::Power, 10, 9),
+                    _ => break,
+                },
+                _ => break,
+            };
+            if power < least.max(1) {
+                break;
+            }
+            count += 1;
+            if count > MOST_CHAIN {
+                return self.fail("the expression has too many operators");
+            }
+            let line = self.line();
+            self.at += 1;
+            let rhs = self.expression(right)?;
+            left = Expr { kind: Kind::Binary(op, Box::new(left), Box::new(rhs)), line };
+        }
+        self.depth -= 1;
+        Ok(left)
+    }
+
+    fn simple(&mut self) -> Read<Expr> {
+        let line = self.line();
+        let kind = match self.peek() {
+            Some(Token::Number(n)) => Kind::Number(*n),
+            Some(Token::String(s)) => Kind::String(s.clone()),
+            Some(Token::Word("nil")) => Kind::Nil,
+            Some(Token::Word("true")) => Kind::True,
+            Some(Token::Word("false")) => Kind::False,
+            Some(Token::Symbol("...")) => {
+                if self.functions.last().is_none_or(|f| !f.variadic) {
+                    return self.fail("<string>: cannot use '...' outside a vararg function");
+                }
+                Kind::Variadic
+            }
+            Some(Token::Symbol("{")) => return self.table(),
+            Some(Token::Word("function")) => {
+                self.at += 1;
+                let body = self.function(false)?;
+                return Ok(Expr { kind: Kind::Function(body), line });
+            }
+            _ => return self.suffixed(),
+        };
+        self.at += 1;
+        Ok(Expr { kind, line })
+    }
+
+    fn table(&mut self) -> Read<Expr> {
+        self.deeper()?;
+        let line = self.line();
+        self.expect("{")?;
+        let mut entries = Vec::new();
+        while !self.eat("}") {
+            let keyed = matches!(self.peek(), Some(Token::Name(_)))
+                && matches!(self.tokens.get(self.at + 1).map(|t| &t.token), Some(Token::Symbol("=")));
+            if keyed {
+                let key = Expr { kind: Kind::String(self.name()?), line: self.line() };
+                self.expect("=")?;
+                entries.push((Some(key), self.expression(0)?));
+            } else if self.eat("[") {
+                let key = self.expression(0)?;
+                self.expect("]")?;
+                self.expect("=")?;
+                entries.push((Some(key), self.expression(0)?));
+            } else {
+                entries.push((None, self.expression(0)?));
+            }
+            if !self.eat(",") && !self.eat(";") {
+                self.expect("}")?;
+                break;
+            }
+        }
+        self.depth -= 1;
+        Ok(Expr { kind: Kind::Table(entries), line })
+    }
+
+    fn suffixed(&mut self) -> Read<Expr> {
+        let line = self.line();
+        let mut expr = match self.peek().cloned() {
+            Some(Token::Name(name)) => {
+                self.at += 1;
+                Expr { kind: self.resolve(&name), line }
+            }
+            Some(Token::Symbol("(")) => {
+                self.at += 1;
+                let inner = self.expression(0)?;
+                self.expect(")")?;
+                Expr { kind: Kind::One(Box::new(inner)), line }
+            }
+            _ => return self.unexpected(),
+        };
+        let mut count = 0_usize;
+        loop {
+            count += 1;
+            if count > MOST_CHAIN {
+                return self.fail("the expression has too many members");
+            }
+            let line = self.line();
+            match self.peek() {
+                Some(Token::Symbol(".")) => {
+                    self.at += 1;
+                    let key = Expr { kind: Kind::String(self.name()?), line };
+                    expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), line };
+                }
+                Some(Token::Symbol("[")) => {
+                    self.at += 1;
+                    let key = self.expression(0)?;
+                    self.expect("]")?;
+                    expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), line };
+                }
+                Some(Token::Symbol(":")) => {
+                    self.at += 1;
+                    let name = self.name()?;
+                    let Some(arguments) = self.arguments()? else { return self.unexpected() };
+                    expr = Expr { kind: Kind::Method(Box::new(expr), name, arguments), line };
+                }
+                _ => match self.arguments()? {
+                    Some(arguments) => expr = Expr { kind: Kind::Call(Box::new(expr), arguments), line },
+                    None => return Ok(expr),
+                },
+            }
+        }
+    }
+
+    fn arguments(&mut self) -> Read<Option<Vec<Expr>>> {
+        let line = self.line();
+        match self.peek().cloned() {
+            Some(Token::Symbol("(")) => {
+                self.at += 1;
+                if self.eat(")") {
+                    return Ok(Some(Vec::new()));
+                }
+                let list = self.expressions()?;
+                self.expect(")")?;
+                Ok(Some(list))
+            }
+            Some(Token::String(s)) => {
+                self.at += 1;
+                Ok(Some(vec![Expr { kind: Kind::String(s), line }]))
+            }
+            Some(Token::Symbol("{")) => Ok(Some(vec![self.table()?])),
+            _ => Ok(None),
+        }
+    }
+}
