@@ -38,6 +38,9 @@ fn fill_in(value: &mut Value) {
                     requests.entry(resource).or_insert(amount);
                 }
             }
+            if let Some(get) = map.get_mut("httpGet").and_then(Value::as_object_mut) {
+                get.entry("scheme").or_insert_with(|| Value::from("HTTP"));
+            }
             map.values_mut().for_each(fill_in);
         }
         Value::Array(list) => list.iter_mut().for_each(fill_in),
