@@ -169,6 +169,8 @@ while queue:
         code = code_of(kind, what, name, rust, KEYS.get(parts[-1], keys))
         # Times that are no pointers are written as null.
         held = code in "tu" and (name.endswith("Condition") or name in ("ContainerStateRunning", "ContainerStateTerminated"))
+        # Structs that are no pointers are there even when they are empty.
+        held = held or (name == "ContainerStatus" and json in ("state", "lastState"))
         if required or held:
             code += "!"
         elif (code == "s" and json not in POINTER_STRINGS) or (code in "ilb" and (json in ZERO_LEFT_OUT or (name, json) in ZERO_BY_TYPE)):

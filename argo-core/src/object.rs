@@ -25,13 +25,13 @@ macro_rules! objects {
         }
 
         impl Object {
-            /// Reads an object as the type of its kind.
+            /// Reads an object as the type of its kind. One without `apiVersion` is taken for one of this project's, as upstream does.
             ///
             /// # Errors
             /// When a field does not hold what its type says.
             pub fn from_value(value: Value) -> Result<Self, serde_json::Error> {
                 let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-                if word("apiVersion") != API_VERSION {
+                if !is_ours(word("apiVersion")) {
                     return Ok(Self::Other(value));
                 }
                 match word("kind") {
@@ -99,6 +99,11 @@ objects! {
     WorkflowArtifactGcTask(WorkflowArtifactGcTask) = "WorkflowArtifactGCTask",
     /// A rollout.
     Rollout(Rollout) = "Rollout",
+}
+
+/// Whether an API version is this project's; one that is not given is.
+pub(crate) fn is_ours(api_version: &str) -> bool {
+    api_version.is_empty() || api_version == API_VERSION
 }
 
 impl Object {

@@ -71,6 +71,8 @@ impl Part {
 pub fn set(doc: &str, path: &str, value: &Value) -> Result<String, SetError> {
     let raw = match value {
         Value::Float(n) if n.is_finite() => format!("{n}"),
+        // As upstream: `<`, `>` and `&` are escaped only where something else has to be.
+        Value::String(s) if !s.bytes().any(|b| b < b' ' || b > 0x7f || matches!(b, b'"' | b'\\')) => format!("\"{s}\""),
         other => json::encode(other, true).map_err(SetError::Value)?,
     };
     set_raw(doc, path, &raw)
@@ -318,7 +320,11 @@ mod tests {
         ] {
             assert_eq!(set_raw(doc, path, "9").unwrap(), expected, "{path}");
         }
-        assert!(set_raw("[1]", "x", "9").is_err() && set_raw("", "999999999", "1").is_err() && set_raw("{}", &"a.".repeat(100_000), "1").is_err());
+        assert!(
+            set_raw("[1]", "x", "9").is_err()
+                && set_raw("", "999999999", "1").is_err()
+                && set_raw("{}", &"a.".repeat(100_000), "1").is_err()
+        );
     }
 
     #[test]

@@ -202,6 +202,18 @@ impl Value {
         json::encode(self, true)
     }
 
+    /// Whether lists and maps are nested deeper than a number of levels.
+    #[must_use]
+    pub fn nests_deeper_than(&self, levels: usize) -> bool {
+        let Some(left) = levels.checked_sub(1) else { return true };
+        match self {
+            Self::List(list) => list.iter().any(|v| v.nests_deeper_than(left)),
+            Self::Map(map) => map.values().any(|v| v.nests_deeper_than(left)),
+            Self::Pairs(pairs) => pairs.iter().any(|(_, v)| v.nests_deeper_than(left)),
+            _ => false,
+        }
+    }
+
     /// A map of texts to values.
     pub fn map<K: Into<Arc<str>>>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
         Self::Map(Arc::new(entries.into_iter().map(|(k, v)| (k.into(), v)).collect()))

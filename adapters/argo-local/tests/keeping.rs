@@ -1,5 +1,5 @@
 //! What is kept outlives the process, however it ends.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
 //! The API as kube-rs uses it: watcher, controller, definitions, patches.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Owners, namespaces, tokens and rights.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use argo_local::api::Identity;
 use argo_local::{LocalCluster, LocalClusterOptions};

@@ -32,8 +32,13 @@ pub struct Operation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonPatchError {
     /// The patch is no list of maps.
-    #[error("a JSON patch is a list of operations, each a map: found {0}")]
-    Shape(&'static str),
+    #[error("json: cannot unmarshal {found} into Go value of type jsonpatch.{wanted}")]
+    Shape {
+        /// What it is, in Go's words.
+        found: &'static str,
+        /// What it must be: `Patch`, a list, or `Operation`, a map.
+        wanted: &'static str,
+    },
     /// The operation has no such field, or it is no text.
     #[error("{op} operation failed to decode {field}: missing value")]
     Field {
@@ -46,25 +51,30 @@ pub enum JsonPatchError {
     #[error("Unexpected kind: {0}")]
     Kind(String),
     /// The path leads through something that is not there.
-    #[error("{op} operation does not apply: doc is missing {what}: {path}: missing value")]
+    #[error("{op} operation does not apply: {what}: {path}: missing value")]
     Missing {
         /// The operation.
         op: String,
-        /// Which path: `path`, `from path`, `destination path` or `key`.
+        /// Which path is missing.
         what: &'static str,
-        /// The path.
+        /// The path, as Go prints it.
         path: String,
     },
     /// The last part of the path does not fit what is there.
-    #[error("error in {op} for path: '{path}': {problem}")]
+    #[error("error in {op} for {what}: '{path}': {problem}")]
     Place {
         /// The operation.
         op: String,
-        /// The path.
+        /// Which path: `path` or `from`.
+        what: &'static str,
+        /// The path, or its last part.
         path: String,
         /// Why.
         problem: PlaceProblem,
     },
+    /// The value that was copied does not fit where it should go.
+    #[error("error while adding value during copy: {0}")]
+    CopyPlace(PlaceProblem),
     /// The whole document can only be replaced by a map or list.
     #[error("replace operation value must be object or array")]
     Root,
@@ -86,8 +96,11 @@ pub enum PlaceProblem {
     #[error("Unable to access invalid index: {0}: invalid index referenced")]
     Index(i64),
     /// The key of a list is no number.
-    #[error("value was not a proper array index: '{0}'")]
+    #[error("strconv.Atoi: parsing {0:?}: invalid syntax")]
     NoIndex(String),
+    /// The key under which something is to be added to a list is no number.
+    #[error("value was not a proper array index: '{0}': strconv.Atoi: parsing {0:?}: invalid syntax")]
+    NoNewIndex(String),
 }
 
 /// Reads a patch.
@@ -98,7 +111,7 @@ pub fn parse(patch: &Value) -> Result<Vec<Operation>, JsonPatchError> {
     let operations = match patch {
         Value::Array(operations) => operations,
         Value::Null => return Ok(Vec::new()),
-        other => return Err(JsonPatchError::Shape(kind(other))),
+        other => return Err(JsonPatchError::Shape { found: kind(other), wanted: "Patch" }),
     };
     let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
     operations
@@ -110,7 +123,7 @@ pub fn parse(patch: &Value) -> Result<Vec<Operation>, JsonPatchError> {
                 from: text(map, "from"),
                 value: map.get("value").cloned().unwrap_or_default(),
             }),
-            other => Err(JsonPatchError::Shape(kind(other))),
+            other => Err(JsonPatchError::Shape { found: kind(other), wanted: "Operation" }),
         })
         .collect()
 }
@@ -118,11 +131,11 @@ pub fn parse(patch: &Value) -> Result<Vec<Operation>, JsonPatchError> {
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "a map",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
     }
 }
 
@@ -151,31 +164,53 @@ pub fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Why something could not be added, before it is known how that is reported.
+enum Fault {
+    Patch(JsonPatchError),
+    Place(PlaceProblem),
+}
+
+impl Fault {
+    fn named(self, name: impl FnOnce(PlaceProblem) -> JsonPatchError) -> JsonPatchError {
+        match self {
+            Self::Patch(error) => error,
+            Self::Place(problem) => name(problem),
+        }
+    }
+}
+
 impl Operation {
     fn apply(&self, document: &mut Value, copied: &mut usize) -> Result<(), JsonPatchError> {
         match self.op.as_str() {
-            "add" => self.add(document, self.path()?, self.value.clone(), "path"),
+            "add" => {
+                let path = self.path()?;
+                self.add(document, path, self.value.clone(), "doc is missing path", true)
+                    .map_err(|fault| fault.named(|problem| self.place("path", path, problem)))
+            }
             "remove" => {
                 let path = self.path()?;
-                let (parent, key) = self.parent(document, path, "path")?;
-                remove(parent, &key).map(drop).map_err(|problem| self.place(path, problem))
+                let (parent, key) = self.parent(document, path, "doc is missing path", true)?;
+                remove(parent, &key).map(drop).map_err(|problem| self.place("path", path, problem))
             }
             "replace" => self.replace(document),
             "move" => {
                 let from = self.from()?;
-                let (parent, key) = self.parent(document, from, "from path")?;
-                let value = remove(parent, &key).map_err(|problem| self.place(&key, problem))?;
-                self.add(document, self.path()?, value, "destination path")
+                let (parent, key) = self.parent(document, from, "doc is missing from path", false)?;
+                let value = remove(parent, &key).map_err(|problem| self.place("path", &key, problem))?;
+                let path = self.path()?;
+                self.add(document, path, value, "doc is missing destination path", false)
+                    .map_err(|fault| fault.named(|problem| self.place("path", path, problem)))
             }
             "copy" => {
                 let from = self.from()?;
-                let (parent, key) = self.parent(document, from, "from path")?;
-                let value = get(parent, &key).map_err(|problem| self.place(from, problem))?.cloned().unwrap_or_default();
+                let (parent, key) = self.parent(document, from, "doc is missing from path", false)?;
+                let value = get(parent, &key).map_err(|problem| self.place("from", from, problem))?.cloned().unwrap_or_default();
                 *copied = copied.saturating_add(size(&value));
                 if *copied > MOST_COPIED {
                     return Err(JsonPatchError::Copies);
                 }
-                self.add(document, self.path()?, value, "destination path")
+                self.add(document, self.path()?, value, "doc is missing destination path", false)
+                    .map_err(|fault| fault.named(JsonPatchError::CopyPlace))
             }
             "test" => self.test(document),
             other => Err(JsonPatchError::Kind(other.to_owned())),
@@ -190,13 +225,20 @@ impl Operation {
         self.from.as_deref().ok_or_else(|| JsonPatchError::Field { op: self.op.clone(), field: "from" })
     }
 
-    fn place(&self, path: &str, problem: PlaceProblem) -> JsonPatchError {
-        JsonPatchError::Place { op: self.op.clone(), path: path.to_owned(), problem }
+    fn place(&self, what: &'static str, path: &str, problem: PlaceProblem) -> JsonPatchError {
+        JsonPatchError::Place { op: self.op.clone(), what, path: path.to_owned(), problem }
     }
 
-    /// The map or list that the last part of a path is in, and that part.
-    fn parent<'d>(&self, document: &'d mut Value, path: &str, what: &'static str) -> Result<(&'d mut Value, String), JsonPatchError> {
-        let missing = || JsonPatchError::Missing { op: self.op.clone(), what, path: path.to_owned() };
+    /// The map or list that the last part of a path is in, and that part. The Go library quotes the path in the messages of some operations.
+    fn parent<'d>(
+        &self,
+        document: &'d mut Value,
+        path: &str,
+        what: &'static str,
+        quoted: bool,
+    ) -> Result<(&'d mut Value, String), JsonPatchError> {
+        let shown = || if quoted { format!("\"{path}\"") } else { path.to_owned() };
+        let missing = || JsonPatchError::Missing { op: self.op.clone(), what, path: shown() };
         let (parents, last) = path.rsplit_once('/').ok_or_else(missing)?;
         let mut here = document;
         for part in parents.split('/').skip(1) {
@@ -211,15 +253,18 @@ impl Operation {
         if here.is_object() || here.is_array() { Ok((here, decode(last))) } else { Err(missing()) }
     }
 
-    fn add(&self, document: &mut Value, path: &str, value: Value, what: &'static str) -> Result<(), JsonPatchError> {
-        let (parent, key) = self.parent(document, path, what)?;
+    fn add(&self, document: &mut Value, path: &str, value: Value, what: &'static str, quoted: bool) -> Result<(), Fault> {
+        let (parent, key) = self.parent(document, path, what, quoted).map_err(Fault::Patch)?;
         match parent {
             Value::Object(map) => {
                 map.insert(key, value);
             }
             Value::Array(list) if key == "-" => list.push(value),
             Value::Array(list) => {
-                let at = index(&key, list.len(), 1).map_err(|problem| self.place(path, problem))?;
+                let at = index(&key, list.len(), 1).map_err(|problem| match problem {
+                    PlaceProblem::NoIndex(key) => Fault::Place(PlaceProblem::NoNewIndex(key)),
+                    other => Fault::Place(other),
+                })?;
                 list.insert(at.min(list.len()), value);
             }
             _ => {}
@@ -236,14 +281,14 @@ impl Operation {
             *document = self.value.clone();
             return Ok(());
         }
-        let (parent, key) = self.parent(document, path, "path")?;
+        let (parent, key) = self.parent(document, path, "doc is missing path", false)?;
         match parent {
             Value::Object(map) => {
                 map.insert(key, self.value.clone());
             }
             Value::Array(list) => {
                 let slot = index(&key, list.len(), 0).ok().and_then(|index| list.get_mut(index));
-                let missing = || JsonPatchError::Missing { op: self.op.clone(), what: "key", path: path.to_owned() };
+                let missing = || JsonPatchError::Missing { op: self.op.clone(), what: "doc is missing key", path: path.to_owned() };
                 *slot.ok_or_else(missing)? = self.value.clone();
             }
             _ => {}
@@ -257,8 +302,8 @@ impl Operation {
         let found = if path.is_empty() {
             &*document
         } else {
-            let (parent, key) = self.parent(document, path, "path")?;
-            get(parent, &key).map_err(|problem| self.place(path, problem))?.unwrap_or(&null)
+            let (parent, key) = self.parent(document, path, "is missing path", false)?;
+            get(parent, &key).map_err(|problem| self.place("path", path, problem))?.unwrap_or(&null)
         };
         if *found == self.value { Ok(()) } else { Err(JsonPatchError::Test(path.to_owned())) }
     }

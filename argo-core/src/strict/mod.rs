@@ -10,6 +10,8 @@
 //! assert_eq!(errors[0].upstream(), "json: unknown field \"entrypont\"");
 //! ```
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 mod nearest;
@@ -122,7 +124,7 @@ pub struct Document {
     pub object: Object,
     /// Which document of the file, from 0; the items of a `List` share theirs.
     pub index: usize,
-    source: std::rc::Rc<yaml::Document>,
+    source: Arc<yaml::Document>,
     prefix: String,
 }
 
@@ -209,7 +211,7 @@ pub fn read(text: &str, file: &str) -> Reading {
 }
 
 fn one(source: yaml::Document, index: usize, file: &str, reading: &mut Reading) {
-    let source = std::rc::Rc::new(source);
+    let source = Arc::new(source);
     let report = |pointer: &str, problem: Problem| {
         let (line, column) = nearest_place(&source, pointer);
         StrictError { file: file.to_owned(), line, column, document: index, problem }
@@ -241,7 +243,7 @@ fn one(source: yaml::Document, index: usize, file: &str, reading: &mut Reading) 
             reading.errors.push(report(&prefix, Problem::NoObject(what.to_owned())));
             continue;
         };
-        let ours = value.get("apiVersion").and_then(Value::as_str) == Some(crate::object::API_VERSION);
+        let ours = crate::object::is_ours(value.get("apiVersion").and_then(Value::as_str).unwrap_or_default());
         let mut found = Vec::new();
         if ours && let Some(shape) = checked(&kind) {
             found = walk::check(&mut value, shape, true);
@@ -282,14 +284,15 @@ fn path_of(pointer: &str) -> String {
     path
 }
 
-/// What is wrong with a JSON value of a known type, as pointer and problem. Numbers and booleans where a text belongs are wrong here, as they
-/// are for an API server; in YAML they are read as texts.
+/// What is wrong with a JSON value of a known type, as pointer and problem. Numbers and booleans where a text belongs, and names with wrong
+/// capitals, are wrong here, as they are for an API server; in YAML they are put right.
 #[must_use]
 pub fn check<T: Described>(value: &Value) -> Vec<(String, Problem)> {
     walk::check(&mut value.clone(), T::shape(), false)
 }
 
-/// Reads a YAML value as a type: numbers and booleans become texts where the type has a text, as sigs.k8s.io/yaml does. Unknown fields are kept.
+/// Reads a YAML value as a type: numbers and booleans become texts where the type has a text, and names with wrong capitals are put right, as
+/// sigs.k8s.io/yaml does. Unknown fields are kept.
 ///
 /// # Errors
 /// The first problem that keeps the value from being read.

@@ -1,9 +1,9 @@
 //! The walk over a value and its shape.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Problem, nearest::suggest};
-use crate::describe::Shape;
+use crate::describe::{Field, Shape};
 
 struct Walk {
     pointer: String,
@@ -12,7 +12,7 @@ struct Walk {
     found: Vec<(String, Problem)>,
 }
 
-/// Checks a value; with `texts`, numbers and booleans are made texts where the shape has a text.
+/// Checks a value; with `texts`, numbers and booleans are made texts where the shape has a text, and names with wrong capitals are put right.
 pub(super) fn check(value: &mut Value, shape: Shape, texts: bool) -> Vec<(String, Problem)> {
     let mut walk = Walk { pointer: String::new(), path: String::new(), texts, found: Vec::new() };
     walk.value(value, shape, shape.type_name());
@@ -53,18 +53,7 @@ impl Walk {
                     self.named(key, |walk| walk.value(item, inner.get(), owner));
                 }
             }
-            (Shape::Struct(_) | Shape::Kube(_), Value::Object(map)) => {
-                for (key, item) in map.iter_mut() {
-                    self.named(key, |walk| match shape.field(key) {
-                        Some(field) => walk.value(item, field.shape, shape.type_name()),
-                        None => {
-                            let problem =
-                                Problem::UnknownField { path: walk.path.clone(), field: key.clone(), nearest: suggest(key, shape) };
-                            walk.report(problem);
-                        }
-                    });
-                }
-            }
+            (Shape::Struct(_) | Shape::Kube(_), Value::Object(map)) => self.fields(map, shape),
             (_, found) => {
                 let (found, go_found) = kind_of(found);
                 let steps: Vec<&str> = self.path.split('.').map(|step| step.split('[').next().unwrap_or(step)).collect();
@@ -79,6 +68,35 @@ impl Walk {
                 self.report(Problem::WrongType { path: self.path.clone(), expected: article(shape), found, upstream });
             }
         }
+    }
+
+    fn fields(&mut self, map: &mut Map<String, Value>, shape: Shape) {
+        let keys: Vec<String> = map.keys().cloned().collect();
+        for key in keys {
+            let Some(field) = shape.field(&key).or_else(|| self.other_case(&key, map, shape)) else {
+                self.named(&key, |walk| {
+                    let problem = Problem::UnknownField { path: walk.path.clone(), field: key.clone(), nearest: suggest(&key, shape) };
+                    walk.report(problem);
+                });
+                continue;
+            };
+            if field.name != key
+                && let Some(item) = map.remove(&key)
+            {
+                map.insert(field.name.to_owned(), item);
+            }
+            if let Some(item) = map.get_mut(field.name) {
+                self.named(&key, |walk| walk.value(item, field.shape, shape.type_name()));
+            }
+        }
+    }
+
+    /// The field that a name means whose capitals are wrong. Go's reader takes such names in manifests; an API server does not.
+    fn other_case(&self, key: &str, map: &Map<String, Value>, shape: Shape) -> Option<Field> {
+        if !self.texts {
+            return None;
+        }
+        shape.fields().into_iter().find(|field| field.name.eq_ignore_ascii_case(key) && !map.contains_key(field.name))
     }
 
     fn report(&mut self, problem: Problem) {

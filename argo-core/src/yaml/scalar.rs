@@ -8,22 +8,30 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The value of a scalar.
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Value, String> {
-    match tag.and_then(|t| t.rsplit([':', '!']).next()) {
-        Some("str") => return Ok(Value::from(text)),
-        Some("binary") => {
+    match tag.map(|tag| tag.strip_prefix("tag:yaml.org,2002:")) {
+        None if plain => untagged(text),
+        None => Ok(Value::from(text)),
+        Some(Some("binary")) => {
             let plain: String = text.split_ascii_whitespace().collect();
             let bytes = base64::engine::general_purpose::STANDARD.decode(plain);
-            return bytes
-                .map(|b| Value::from(String::from_utf8_lossy(&b)))
-                .map_err(|_| "!!binary value contains invalid base64 data".to_owned());
+            bytes.map(|b| Value::from(String::from_utf8_lossy(&b))).map_err(|_| "!!binary value contains invalid base64 data".to_owned())
         }
-        Some("int" | "float" | "bool" | "null") | None => {}
-        Some(_) if !plain => return Ok(Value::from(text)),
-        Some(_) => {}
+        Some(Some(name @ ("int" | "float" | "bool" | "null"))) => {
+            let value = untagged(text)?;
+            let fits = match &value {
+                Value::Number(number) => name == "float" || (name == "int" && !number.is_f64()),
+                Value::Bool(_) => name == "bool",
+                Value::Null => name == "null",
+                _ => false,
+            };
+            if fits { Ok(value) } else { Err(format!("`{text}` is no !!{name}")) }
+        }
+        // What other tags mean is not known here.
+        Some(_) => Ok(Value::from(text)),
     }
-    if !plain && tag.is_none() {
-        return Ok(Value::from(text));
-    }
+}
+
+fn untagged(text: &str) -> Result<Value, String> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "true" | "True" | "TRUE" => return Ok(Value::Bool(true)),
@@ -191,6 +199,11 @@ mod tests {
         ] {
             assert_eq!(resolve(text, true, None), Ok(value), "{text}");
         }
+        let tagged = |text: &str, tag: &str| resolve(text, false, Some(&format!("tag:yaml.org,2002:{tag}")));
+        assert_eq!(tagged("3", "int"), Ok(json!(3)));
+        assert_eq!(tagged("3", "str"), Ok(json!("3")));
+        assert!(tagged("x", "int").is_err());
+        assert_eq!(resolve("3", true, Some("!int")), Ok(json!("3")));
         for text in ["1.2.3", "0o8", "-", "+", ".", "1e", "12:30:45", "2001-01-01"] {
             assert_eq!(resolve(text, true, None), Ok(Value::from(text)), "{text}");
         }

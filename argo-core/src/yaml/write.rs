@@ -118,6 +118,8 @@ impl Writer {
     }
 
     fn text(&mut self, s: &str, depth: usize, key: bool) {
+        // At the top there is no key to be indented below.
+        let depth = depth.max(1);
         let looks = Looks::of(s);
         // As a key, `<<` would be read as a merge; go-yaml writes it bare all the same.
         let special =
@@ -188,8 +190,6 @@ impl Writer {
             None => (s, "-"),
         };
         self.put(mark);
-        // At the top there is no key to be indented below.
-        let depth = depth.max(1);
         for line in body.split('\n') {
             self.line();
             if !line.is_empty() {

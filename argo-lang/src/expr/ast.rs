@@ -77,6 +77,15 @@ pub(super) fn names(node: &Node, out: &mut BTreeSet<String>) {
         out.insert(path);
         return;
     }
+    let mut node = node;
+    while let Kind::Binary(_, left, right) = &node.kind {
+        names(right, out);
+        node = left;
+    }
+    if let Some(path) = path(node) {
+        out.insert(path);
+        return;
+    }
     let mut each = |list: &[&Node]| list.iter().for_each(|n| names(n, out));
     match &node.kind {
         Kind::Literal(_) | Kind::Name(_) | Kind::Pointer(_) => {}
@@ -110,4 +119,40 @@ pub(super) fn path(node: &Node) -> Option<String> {
         },
         _ => None,
     }
+}
+
+/// Whether a tree is higher than can be walked; chains of binary operators count once, they are walked in loops.
+pub(super) fn too_high(root: &Node, most: usize) -> bool {
+    let mut waiting = vec![(root, 0_usize)];
+    while let Some((node, height)) = waiting.pop() {
+        if height > most {
+            return true;
+        }
+        let below = height.saturating_add(1);
+        let mut push = |n| waiting.push((n, below));
+        match &node.kind {
+            Kind::Literal(_) | Kind::Name(_) | Kind::Pointer(_) => {}
+            Kind::Unary(_, a) | Kind::Chain(a) | Kind::Matches(a, _) => push(a.as_ref()),
+            Kind::Binary(_, a, b) => {
+                push(b.as_ref());
+                waiting.push((a, if matches!(a.kind, Kind::Binary(..)) { height } else { below }));
+            }
+            Kind::Let(_, a, b) | Kind::Member { of: a, property: b, .. } => {
+                push(a.as_ref());
+                push(b.as_ref());
+            }
+            Kind::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|n| push(n.as_ref())),
+            Kind::Slice(a, b, c) => {
+                push(a.as_ref());
+                b.iter().chain(c).for_each(|n| push(n.as_ref()));
+            }
+            Kind::Call(f, arguments) => {
+                push(f.as_ref());
+                arguments.iter().for_each(push);
+            }
+            Kind::List(list) | Kind::Sequence(list) => list.iter().for_each(push),
+            Kind::Map(pairs) => pairs.iter().for_each(|(k, v)| [k, v].into_iter().for_each(&mut push)),
+        }
+    }
+    false
 }

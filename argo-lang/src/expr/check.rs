@@ -135,7 +135,19 @@ impl Checker<'_> {
                     other => fail(format!("invalid operation: matches (mismatched types {} and string)", other.name()), span),
                 }
             }
-            Kind::Binary(operator, left, right) => self.binary(*operator, left, right, span),
+            Kind::Binary(..) => {
+                let mut spine = Vec::new();
+                let mut at = node;
+                while let Kind::Binary(operator, left, right) = &at.kind {
+                    spine.push((*operator, left.as_ref(), right.as_ref(), at.span));
+                    at = left;
+                }
+                let mut of = self.node(at)?;
+                for (operator, left, right, span) in spine.into_iter().rev() {
+                    of = self.binary(operator, of, left, right, span)?;
+                }
+                Ok(of)
+            }
             Kind::Conditional(condition, then, otherwise) => {
                 let of = self.node(condition)?;
                 if !matches!(of, Type::Bool | Type::Any) {
@@ -236,9 +248,9 @@ impl Checker<'_> {
         fail(format!("invalid operation: {symbol} (mismatched type {})", of.name()), span)
     }
 
-    fn binary(&mut self, operator: Binary, left: &Node, right: &Node, span: Span) -> Checked {
+    fn binary(&mut self, operator: Binary, l: Type, left: &Node, right: &Node, span: Span) -> Checked {
         use Binary as B;
-        let (l, r) = (self.node(left)?, self.node(right)?);
+        let r = self.node(right)?;
         let either = |fits: fn(&Type) -> bool| (l.is_any() || fits(&l)) && (r.is_any() || fits(&r));
         let number: fn(&Type) -> bool = Type::is_number;
         let unknown = l.is_any() || r.is_any();

@@ -10,6 +10,8 @@ use crate::{Env, Span, Value, methods, sprig};
 
 /// How many nodes a run may visit.
 const MOST_STEPS: u64 = 5_000_000;
+/// Deepest value.
+const MOST_NESTING: usize = 500;
 /// Longest range.
 const MOST_RANGE: i64 = 1_000_000;
 
@@ -66,7 +68,7 @@ impl<'a> Scope<'a> {
                     Err(RunError::new(format!("invalid operation: matches (mismatched types {} and string)", other.kind()), node.span))
                 }
             },
-            Kind::Binary(operator, left, right) => self.binary(*operator, left, right, node.span),
+            Kind::Binary(..) => self.binary(node),
             Kind::Conditional(condition, then, otherwise) => {
                 if self.truth(condition)? {
                     self.eval(then)
@@ -78,7 +80,10 @@ impl<'a> Scope<'a> {
             Kind::Member { .. } => self.member(node, false),
             Kind::Slice(of, from, to) => self.slice(of, from.as_deref(), to.as_deref(), node.span),
             Kind::Call(function, arguments) => self.call(function, arguments, node.span),
-            Kind::List(list) => list.iter().map(|n| self.eval(n)).collect::<Result<Vec<_>, _>>().map(Value::from),
+            Kind::List(list) => {
+                let value = list.iter().map(|n| self.eval(n)).collect::<Result<Vec<_>, _>>().map(Value::from)?;
+                nesting(value, node.span)
+            }
             Kind::Map(pairs) => {
                 let mut map = BTreeMap::new();
                 for (key, value) in pairs {
@@ -88,7 +93,7 @@ impl<'a> Scope<'a> {
                     };
                     map.insert(key, self.eval(value)?);
                 }
-                Ok(Value::Map(Arc::new(map)))
+                nesting(Value::Map(Arc::new(map)), node.span)
             }
             Kind::Let(name, value, body) => {
                 let bound = Bound { name, value: self.eval(value)?, outer: self.bound };
@@ -230,21 +235,40 @@ impl<'a> Scope<'a> {
         self.env
     }
 
-    fn binary(self, operator: Binary, left: &Node, right: &Node, span: Span) -> Run {
-        match operator {
-            Binary::And => return Ok(Value::Bool(self.truth(left)? && self.truth(right)?)),
-            Binary::Or => return Ok(Value::Bool(self.truth(left)? || self.truth(right)?)),
-            Binary::Coalesce => {
-                return match self.eval(left) {
-                    Ok(Value::Nil) => self.eval(right),
-                    other => other,
-                };
-            }
-            _ => {}
+    /// Operators lean to the left: a long chain is walked down and worked up, without recursion on its length.
+    fn binary(self, node: &Node) -> Run {
+        let mut spine = Vec::new();
+        let mut at = node;
+        while let Kind::Binary(operator, left, right) = &at.kind {
+            spine.push((*operator, left.as_ref(), right.as_ref(), at.span));
+            at = left;
         }
-        let (a, b) = (self.eval(left)?, self.eval(right)?);
-        compute(operator, &a, &b, span)
+        let mut value = self.eval(at)?;
+        for (operator, left, right, span) in spine.into_iter().rev() {
+            value = match operator {
+                Binary::And | Binary::Or => {
+                    let Value::Bool(decided) = value else {
+                        return Err(RunError::new(format!("non-bool expression (type {}) used as condition", value.kind()), left.span));
+                    };
+                    Value::Bool(if decided == (operator == Binary::Or) { decided } else { self.truth(right)? })
+                }
+                Binary::Coalesce => {
+                    if matches!(value, Value::Nil) {
+                        self.eval(right)?
+                    } else {
+                        value
+                    }
+                }
+                _ => compute(operator, &value, &self.eval(right)?, span)?,
+            };
+        }
+        Ok(value)
     }
+}
+
+/// A value that is not nested too deeply: what walks through it must end.
+fn nesting(value: Value, span: Span) -> Run {
+    if value.nests_deeper_than(MOST_NESTING) { Err(RunError::new("the value is nested too deeply", span)) } else { Ok(value) }
 }
 
 fn short_circuits(node: &Node) -> bool {

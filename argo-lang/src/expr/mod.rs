@@ -146,3 +146,52 @@ impl Program {
         names
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Program;
+    use crate::Value;
+
+    fn run(text: &str) -> Result<Value, String> {
+        let env = |name: &str| (name == "x").then(|| Value::from(serde_json::json!({"a": [3, 1, 2]})));
+        Program::parse(text).map_err(|e| e.message)?.evaluate(&env).map_err(|e| e.message)
+    }
+
+    #[test]
+    fn the_language() {
+        for (text, expected) in [
+            ("x.a | sort() | first()", "1"),
+            ("groupBy(x.a, # > 1)[true]", "[3,2]"),
+            ("let y = len(x.a); y ** 2", "9"),
+            ("1 < 2 < 3 and not (2 in [1])", "true"),
+            ("sprig.trim(' a ') + sprig['upper']('b')", "\"aB\""),
+            ("string(date('2024-02-29') + duration('24h'))", "\"2024-03-01 00:00:00 +0000 UTC\""),
+            ("x?.b?.c ?? 'none'", "\"none\""),
+            ("reduce(x.a, #acc + #, 0)", "6"),
+        ] {
+            assert_eq!(run(text).unwrap().to_json_text().unwrap(), expected, "{text}");
+        }
+        for bad in ["nope", "x + 1 +", "1 + 'a'", "len(1)", "# > 1", "'x' matches '('", "now()", "1 ?? 2 + 3"] {
+            assert!(run(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hostile_expressions_end() {
+        for text in [
+            "(".repeat(100_000),
+            "[".repeat(100_000),
+            "-".repeat(100_000) + "1",
+            format!("1{}", "+1".repeat(100_000)),
+            format!("1{}", "+1".repeat(2_900)),
+            format!("x{}", ".a".repeat(140)),
+            format!("x{}", ".a".repeat(100_000)),
+            "reduce(1..900000, [#acc])".to_owned(),
+            "map(1..900000, map(1..900000, #))".to_owned(),
+            "repeat(repeat('aaaaaaaaaa', 999999), 999999)".to_owned(),
+            format!("{}1{}", "if true {".repeat(50_000), "} else {1}".repeat(50_000)),
+        ] {
+            let _ = run(&text);
+        }
+    }
+}

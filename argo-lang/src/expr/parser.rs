@@ -1,19 +1,24 @@
 //! From tokens to the tree: operators by binding power.
 
-use super::ast::{Binary, Kind, Node, Unary};
+use super::ast::{self, Binary, Kind, Node, Unary};
 use super::lexer::{Token, tokens};
 use crate::{ParseError, Span, Value};
 
 /// Deepest nesting.
 const MOST_DEPTH: usize = 150;
+/// Most operators and members of an expression.
+const MOST_OPERATORS: usize = 3_000;
+/// Highest tree: what the stack of a thread with 2 MB holds in a build without optimisation.
+const MOST_HEIGHT: usize = 150;
 /// Power with which `not` and the signs bind.
 const NOT_POWER: u8 = 50;
 const SIGN_POWER: u8 = 90;
 
 pub(super) fn parse(text: &str) -> Result<Node, ParseError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0, predicates: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0, predicates: 0, operators: 0 };
     let node = parser.sequence()?;
     match parser.peek() {
+        Token::End if ast::too_high(&node, MOST_HEIGHT) => Err(ParseError::new("nested too deeply", Span::new(0, text.len()))),
         Token::End => Ok(node),
         other => Err(ParseError::new(format!("unexpected token {}", describe(other)), parser.span())),
     }
@@ -25,6 +30,7 @@ struct Parser {
     depth: usize,
     /// How many predicates are around: `#` stands only in them.
     predicates: usize,
+    operators: usize,
 }
 
 fn describe(token: &Token) -> String {
@@ -154,6 +160,12 @@ impl Parser {
         ParseError::new(format!("unexpected token {}", describe(self.peek())), self.span())
     }
 
+    /// Chains of operators are as deep as they are long.
+    fn chained(&mut self) -> Result<(), ParseError> {
+        self.operators = self.operators.saturating_add(1);
+        if self.operators > MOST_OPERATORS { Err(ParseError::new("the expression has too many operators", self.span())) } else { Ok(()) }
+    }
+
     fn deeper(&mut self) -> Result<(), ParseError> {
         self.depth = self.depth.saturating_add(1);
         if self.depth > MOST_DEPTH { Err(ParseError::new("nested too deeply", self.span())) } else { Ok(()) }
@@ -206,6 +218,7 @@ impl Parser {
             let token = if negated { self.peek_at(1) } else { self.peek() };
             if matches!(token, Token::Symbol("|")) && least == 0 {
                 self.advance();
+                self.chained()?;
                 left = self.pipe(left)?;
                 continue;
             }
@@ -217,6 +230,7 @@ impl Parser {
                 );
                 return Err(ParseError::new(message, span));
             }
+            self.chained()?;
             after_coalesce = operator == Binary::Coalesce;
             self.advance();
             if negated {
@@ -254,6 +268,7 @@ impl Parser {
     fn comparison(&mut self, mut left: Node, mut operator: Binary, power: u8, mut span: Span) -> Result<Node, ParseError> {
         let mut root: Option<Node> = None;
         loop {
+            self.chained()?;
             let right = self.expression(power.saturating_add(1))?;
             let one = Node { kind: Kind::Binary(operator, Box::new(left), Box::new(right.clone())), span };
             let whole = match root {
@@ -485,6 +500,9 @@ impl Parser {
         let mut may_call = matches!(self.tokens.get(self.at.wrapping_sub(1)), Some((Token::Name(_), _)));
         loop {
             let span = self.span();
+            if self.is(".") || self.is("?.") || self.is("[") || self.is("(") {
+                self.chained()?;
+            }
             if self.is(".") || self.is("?.") {
                 let optional = self.is("?.");
                 chained |= optional;

@@ -295,14 +295,7 @@ fn close<'a>(
 }
 
 /// Asks a query about an element; true when the search is over.
-fn ask<'a>(
-    budget: &Budget,
-    context: &mut Context<'a>,
-    wanted: &mut ArrayPart,
-    query: &Query,
-    element: Found<'a>,
-    many: &mut Many,
-) -> bool {
+fn ask<'a>(budget: &Budget, context: &mut Context<'a>, wanted: &mut ArrayPart, query: &Query, element: Found<'a>, many: &mut Many) -> bool {
     if query.all && many.raw.is_empty() {
         many.raw.push(b'[');
     }

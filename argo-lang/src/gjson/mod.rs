@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use crate::Value;
-use crate::go::{json, text};
+use crate::go::text;
 use crate::sprig::args::{go_truncate, parse_float};
 
 mod get;
@@ -245,16 +245,30 @@ impl Found<'_> {
         out
     }
 
-    /// As a value; numbers are floats, as Go decodes them. Malformed JSON is nothing.
+    /// As a value; numbers are floats, as Go decodes them. Malformed JSON is read as far as it goes.
     #[must_use]
     pub fn value(&self) -> Value {
+        self.value_within(MOST_DEPTH)
+    }
+
+    fn value_within(&self, depth: usize) -> Value {
+        let Some(deeper) = depth.checked_sub(1) else { return Value::Nil };
         match self.kind {
             Kind::Null => Value::Nil,
             Kind::False => Value::Bool(false),
             Kind::True => Value::Bool(true),
             Kind::Number => Value::Float(self.num()),
             Kind::String => self.text().into(),
-            Kind::Json => json::decode(&self.raw()).unwrap_or_default(),
+            Kind::Json if self.is_object() => {
+                let mut members = Vec::new();
+                scan::each(&self.raw, |key, value| members.push((key.map(|k| k.text()).unwrap_or_default(), value.value_within(deeper))));
+                Value::map(members)
+            }
+            Kind::Json => {
+                let mut items = Vec::new();
+                scan::each(&self.raw, |_, value| items.push(value.value_within(deeper)));
+                items.into()
+            }
         }
     }
 }
@@ -317,7 +331,17 @@ mod tests {
     #[test]
     fn hostile_paths_and_texts_end() {
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-        for path in ["0".to_owned(), "0.".repeat(100_000), "#(".repeat(50_000), "{".repeat(100_000), "[".repeat(100_000), "@flatten:{\"deep\":true}".to_owned(), "@dig:x".to_owned(), "@pretty".to_owned(), "@this|".repeat(50_000)] {
+        for path in [
+            "0".to_owned(),
+            "0.".repeat(100_000),
+            "#(".repeat(50_000),
+            "{".repeat(100_000),
+            "[".repeat(100_000),
+            "@flatten:{\"deep\":true}".to_owned(),
+            "@dig:x".to_owned(),
+            "@pretty".to_owned(),
+            "@this|".repeat(50_000),
+        ] {
             let _ = get(&deep, &path);
             let _ = get("{\"a\":[1,{\"b\":", &path);
         }

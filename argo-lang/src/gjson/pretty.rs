@@ -67,7 +67,10 @@ fn any(out: &mut Vec<u8>, json: &[u8], options: &Options, depth: usize) {
     scan::each(&value.raw, |key, value| items.push((key.map(|k| k.raw.to_vec()), value.raw.to_vec())));
     let (open, close) = if object { (b'{', b'}') } else { (b'[', b']') };
     out.push(open);
-    if !object && options.width > 0 && let Some(line) = one_line(&items, options.width.saturating_sub(column(out))) {
+    if !object
+        && options.width > 0
+        && let Some(line) = one_line(&items, options.width.saturating_sub(column(out)))
+    {
         out.extend(line);
         out.push(close);
         return;

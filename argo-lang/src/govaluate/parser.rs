@@ -6,15 +6,19 @@ use crate::{ParseError, Span, Value};
 
 pub(super) fn parse(tokens: Vec<(Token, Span)>, end: Span) -> Result<Node, ParseError> {
     // What follows a complete expression is left out, as upstream does: `(1) 2`.
-    Parser { tokens, at: 0, depth: 0, end }.level(0)
+    Parser { tokens, at: 0, depth: 0, operators: 0, end }.level(0)
 }
 
 struct Parser {
     tokens: Vec<(Token, Span)>,
     at: usize,
     depth: usize,
+    operators: usize,
     end: Span,
 }
+
+/// Most operators of an expression: chains of them are as deep as they are long.
+const MOST_OPERATORS: usize = 2_000;
 
 /// Operators of each level, the weakest first; all are left-associative.
 const LEVELS: [&[&str]; 10] = [
@@ -51,6 +55,10 @@ impl Parser {
         let mut left = self.level(level + 1)?;
         while let Some(symbol) = self.operator(level) {
             self.at += 1;
+            self.operators += 1;
+            if self.operators > MOST_OPERATORS {
+                return Err(ParseError::new("the expression has too many operators", self.span()));
+            }
             let opens = symbol == "in" && matches!(self.tokens.get(self.at), Some((Token::Open, _)));
             let mut right = self.level(level + 1)?;
             // `x in (1)`: brackets of one are a list of one.

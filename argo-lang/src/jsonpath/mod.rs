@@ -54,7 +54,11 @@ enum Node {
     Text(String),
     Field(String),
     Slice(Slice),
-    Filter { left: Vec<Node>, operator: String, right: Vec<Node> },
+    Filter {
+        left: Vec<Node>,
+        operator: String,
+        right: Vec<Node>,
+    },
     Number(Value),
     Wildcard,
     Recursive,

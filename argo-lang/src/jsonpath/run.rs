@@ -267,7 +267,10 @@ fn compare(operator: &str, a: &Value, b: &Value) -> Result<bool, RunError> {
         (Value::Int(x), Value::Int(y)) => Some(x.cmp(y)),
         (Value::Float(x), Value::Float(y)) => x.partial_cmp(y),
         (Value::String(x), Value::String(y)) => Some(x.cmp(y)),
-        (Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_), Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_)) => {
+        (
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_),
+        ) => {
             return fail("incompatible types for comparison");
         }
         _ => return fail("invalid type for comparison"),

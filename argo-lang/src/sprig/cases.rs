@@ -62,7 +62,7 @@ fn punctuation(c: char) -> bool {
 
 /// The next word of a text, and what follows.
 fn next_word(s: &str) -> (Word, &str, &str) {
-    let lower = |c: char| c.is_alphabetic() && !c.is_uppercase();
+    let lower = |c: char| c.is_lowercase();
     let while_true = |f: &dyn Fn(char) -> bool| s.find(|c| !f(c)).unwrap_or(s.len());
     let Some(first) = s.chars().next() else { return (Word::End, "", "") };
     let (kind, length) = if connector(first) {
@@ -182,7 +182,7 @@ fn pascal(s: &str) -> String {
             continue;
         }
         out.push(before);
-        before = if connector(c) { c } else { c.to_lowercase().next().unwrap_or(c) };
+        before = c;
     }
     out.push(before);
     out

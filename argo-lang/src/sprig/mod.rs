@@ -29,6 +29,8 @@ mod urls;
 
 pub use args::{Kind, empty};
 
+/// Deepest value that a function makes.
+const MOST_NESTING: usize = 500;
 /// Largest text or list that a function makes.
 pub(crate) const MOST_SIZE: usize = 10_000_000;
 
@@ -98,7 +100,10 @@ impl Entry {
     /// When the arguments do not fit, or as the function says.
     pub fn call(&self, env: &dyn Env, arguments: &[Value]) -> Result<Value, String> {
         match self.check(arguments) {
-            Ok(()) => (self.body)(env, arguments),
+            Ok(()) => {
+                let value = (self.body)(env, arguments)?;
+                if value.nests_deeper_than(MOST_NESTING) { Err("the value is nested too deeply".to_owned()) } else { Ok(value) }
+            }
             Err(Misfit::Count { wanted, variadic, got }) => {
                 let least = if variadic { "at least " } else { "" };
                 Err(format!("invalid number of arguments: expected {least}{wanted}, got {got}"))

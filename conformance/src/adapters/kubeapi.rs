@@ -217,7 +217,7 @@ impl Player {
         let body = match (request.get("rawBody"), request.get("body")) {
             (Some(Value::String(raw)), _) => self.bindings.fill_text(raw, false),
             (Some(long), _) => long_body(long),
-            (None, Some(body)) => self.bindings.fill(body).to_string(),
+            (None, Some(body)) => spaced(&self.bindings.fill(body)),
             (None, None) => String::new(),
         };
         let user = if text(request, "credentials") == "none" {
@@ -321,6 +321,18 @@ impl Player {
             matching::sort_causes(&mut got.body);
         }
         self.bindings.compare(body, &got.body, "")
+    }
+}
+
+/// JSON with a space after each comma and colon, as the recorder sent it: some answers quote it.
+fn spaced(body: &Value) -> String {
+    match body {
+        Value::Object(map) => {
+            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", Value::from(k.as_str()), spaced(v))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
     }
 }
 

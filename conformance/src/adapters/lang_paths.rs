@@ -78,8 +78,21 @@ pub(super) fn sjson(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     judge_json(case, got.map(Json::from).map_err(|e| ("eval", e.to_string())))
 }
 
+pub(super) fn golden_gjson(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
+    let found = argo_lang::gjson::get(text(case, "/in/json"), text(case, "/in/path"));
+    let ours = json!({
+        "bool": found.bool(), "exists": found.exists(), "float": Value::Float(found.float()).to_string(), "raw": found.raw(),
+        "string": found.text(), "type": found.kind().name(), "value": found.value().to_json(),
+    });
+    let expected = case.get("out").unwrap_or(&Json::Null);
+    if super::lang_govaluate::close(&ours, expected) { Outcome::Pass } else { Outcome::Fail(format!("gave {ours}, expected {expected}")) }
+}
+
 pub(super) fn golden_sjson(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
     let (doc, path) = (text(case, "/in/json"), text(case, "/in/path"));
+    if path.is_empty() {
+        return super::lang_govaluate::golden(case, Err("path cannot be empty".to_owned()));
+    }
     let got = match case.pointer("/in/raw").and_then(Json::as_str) {
         Some(raw) => argo_lang::sjson::set_raw(doc, path, raw),
         None => argo_lang::sjson::set(doc, path, &floats(&Value::from(case.pointer("/in/value").cloned().unwrap_or(Json::Null)))),

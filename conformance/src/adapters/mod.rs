@@ -12,7 +12,9 @@ mod kubeapi;
 mod lang;
 mod lang_cron;
 mod lang_govaluate;
+mod lang_jq;
 mod lang_paths;
+mod lang_template;
 mod node_ids;
 mod pure_functions;
 mod recorded;
@@ -44,6 +46,10 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/gjson" => Some(lang_paths::gjson),
         "lang/sjson" => Some(lang_paths::sjson),
         "events/golden_sjson" => Some(lang_paths::golden_sjson),
+        "lang/template" => Some(lang_template::template),
+        "events/golden_gjson" => Some(lang_paths::golden_gjson),
+        "lang/jq" => Some(lang_jq::jq),
+        "events/golden_jq" => Some(lang_jq::golden_jq),
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),

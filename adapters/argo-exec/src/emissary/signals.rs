@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::unistd::Pid;
 use signal_hook::iterator::Signals as Incoming;
 
@@ -80,6 +80,8 @@ impl Signals {
     /// Takes the process's signals over. They are caught, not blocked: a command would inherit a blocked signal.
     pub(super) fn take_over() -> io::Result<Self> {
         let incoming = Incoming::new(PASSED_ON.map(|signal| signal as i32))?;
+        // Whoever started this process may have held signals back, which the command would inherit: it could not be stopped.
+        SigSet::all().thread_unblock()?;
         Ok(Self { incoming: Mutex::new(Some(incoming)), shared: Arc::default() })
     }
 

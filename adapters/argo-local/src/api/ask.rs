@@ -163,6 +163,8 @@ pub(crate) struct Ask {
     pub(crate) content_type: String,
     /// What goes back in `Warning` headers.
     pub(crate) warnings: Vec<String>,
+    /// Fields that the body names twice, where the client wants to know.
+    pub(crate) doubles: Vec<String>,
 }
 
 /// A path, taken apart.
@@ -271,6 +273,7 @@ impl Ask {
             user_agent: request.header(http::header::USER_AGENT).to_owned(),
             content_type: request.header(http::header::CONTENT_TYPE).to_owned(),
             warnings,
+            doubles: Vec::new(),
         }))
     }
 

@@ -15,6 +15,9 @@ use super::resources::Resource;
 use super::store::Stored;
 use super::{Api, Failure, Identity, Request};
 
+/// What keeps a claim while a pod uses it.
+const PROTECTION: &str = "kubernetes.io/pvc-protection";
+
 impl Api {
     /// Puts in what every cluster has: namespaces and roles.
     pub fn bootstrap(&mut self, now: Timestamp) {
@@ -80,6 +83,9 @@ impl Api {
             // A round that fails half-way is taken up by the next.
             let _ = self.accounts(now);
             let _ = self.end_namespaces(now);
+        }
+        if work.claims {
+            let _ = self.release_claims(now);
         }
         for uid in work.gone {
             let _ = self.owner_gone(&uid, now);
@@ -159,6 +165,30 @@ impl Api {
                 if value != current.value {
                     self.commit(namespaces.slot, (String::new(), name), Some(value))?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims that are being deleted and that no pod uses any more lose the finalizer that protected them.
+    fn release_claims(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let Some(resource) = self.registry.get("", "persistentvolumeclaims").cloned() else { return Ok(()) };
+        let Some(pods) = self.registry.get("", "pods").map(|r| r.slot) else { return Ok(()) };
+        let waiting: Vec<Arc<Stored>> = self
+            .table(resource.slot)?
+            .objects
+            .values()
+            .filter(|c| json::deleting(&c.value) && json::finalizers(&c.value).contains(&PROTECTION))
+            .cloned()
+            .collect();
+        for claim in waiting {
+            let (namespace, name) = (json::meta(&claim.value, "namespace"), json::meta(&claim.value, "name"));
+            let used = self.table(pods)?.range(Some(namespace)).any(|(_, pod)| {
+                !matches!(json::text(&pod.value, &["status", "phase"]), "Succeeded" | "Failed")
+                    && json::items(&pod.value, &["spec", "volumes"]).any(|v| json::text(v, &["persistentVolumeClaim", "claimName"]) == name)
+            });
+            if !used {
+                self.drop_finalizer(&resource, &claim, PROTECTION, now)?;
             }
         }
         Ok(())
@@ -353,6 +383,8 @@ fn say_what_is_left(namespace: &mut Value, left: &[(Arc<Resource>, Vec<Arc<Store
 pub(crate) struct Work {
     /// Something about namespaces, or in one that ends.
     pub(crate) namespaces: bool,
+    /// A claim was deleted, or a pod that may have used one.
+    pub(crate) claims: bool,
     /// Uids of what is gone.
     pub(crate) gone: Vec<String>,
     /// Objects that name owners, or wait for dependents.
@@ -361,7 +393,7 @@ pub(crate) struct Work {
 
 impl Work {
     fn any(&self) -> bool {
-        self.namespaces || !self.gone.is_empty() || !self.look.is_empty()
+        self.namespaces || self.claims || !self.gone.is_empty() || !self.look.is_empty()
     }
 }
 
@@ -393,6 +425,13 @@ impl Api {
             let ending = self.lookup(self.namespace_slot, "", namespace).is_some_and(|n| json::deleting(&n.value));
             self.work.namespaces |= ending;
         }
+        let of_claims = |o: &Arc<Stored>| json::finalizers(&o.value).contains(&PROTECTION);
+        let with_claims = |o: &Arc<Stored>| json::items(&o.value, &["spec", "volumes"]).any(|v| v.get("persistentVolumeClaim").is_some());
+        self.work.claims |= match (before, after) {
+            (_, Some(after)) => (json::deleting(&after.value) && of_claims(after)) || with_claims(after),
+            (Some(before), None) => with_claims(before),
+            (None, None) => false,
+        };
         if after.is_none() || name == "kube-root-ca.crt" {
             let account = name == "default" || name == "kube-root-ca.crt";
             self.work.namespaces |= account && !namespace.is_empty() && after.is_none();

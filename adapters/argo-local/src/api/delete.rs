@@ -201,7 +201,9 @@ impl Api {
         let shows = builtin::delete_shows_object(&resource);
         if builtin::graceful(&resource) {
             // What watchers see of a pod's end carries the time of its deletion.
-            self.table_mut(resource.slot)?.objects.insert(key.clone(), Arc::new(Stored { value: last, revision: old.revision }));
+            if last != old.value {
+                self.commit(resource.slot, key.clone(), Some(last))?;
+            }
         }
         let gone = self.commit(resource.slot, key, None)?;
         self.after_write(&resource, Some(old), None, now)?;

@@ -45,10 +45,6 @@ impl Cause {
         Self::new("FieldValueTooLong", field, format!("Too long: may not be more than {limit} bytes"))
     }
 
-    pub(crate) fn type_invalid(field: impl Into<String>, value: &Value, why: &str) -> Self {
-        Self::new("FieldValueTypeInvalid", field, format!("Invalid value: {}: {why}", show(value)))
-    }
-
     pub(crate) fn other(reason: &'static str, field: impl Into<String>, message: String) -> Self {
         Self::new(reason, field, message)
     }

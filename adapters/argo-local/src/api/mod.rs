@@ -22,16 +22,14 @@ mod auth;
 mod builtin;
 mod collect;
 mod columns;
-#[allow(dead_code)]
 mod crd;
 mod delete;
 mod discovery;
+mod duplicates;
 mod entropy;
-#[allow(dead_code)]
 mod failure;
 mod fields;
 mod json;
-#[allow(dead_code)]
 mod names;
 mod negotiate;
 mod patch;

@@ -47,18 +47,65 @@ impl Api {
 
 /// A patch whose outcome is no such object is told so as upstream does: as an invalid patch.
 fn undecodable(ask: &Ask, kind: &str, patched: &Value, body: &[u8], failure: Failure) -> Failure {
-    if failure.code() != 400 || ask.resource.custom() {
+    if failure.code() != 400 {
         return failure;
     }
     let prefix = format!("cannot be handled as a {}: ", ask.resource.kind);
     let why = failure.message().split_once(&prefix).map_or(failure.message(), |(_, why)| why);
-    if why.starts_with("strict decoding error") {
-        return failure;
-    }
-    let shown =
-        if kind == "application/strategic-merge-patch+json" { String::from_utf8_lossy(body).into_owned() } else { patched.to_string() };
-    let cause = Cause::invalid("patch", &shown.into(), why);
+    let why = why.replace("pkg/api/legacyscheme/scheme.go:31", "pkg/runtime/scheme.go:111");
+    let shown = if ask.resource.custom() {
+        patched.to_string()
+    } else if kind == "application/strategic-merge-patch+json" {
+        String::from_utf8_lossy(body).into_owned()
+    } else {
+        go_text(patched)
+    };
+    let cause = Cause::invalid("patch", &shown.into(), &why);
     Failure::invalid(Named { group: "", kind: "", name: "" }, &[cause])
+}
+
+/// An object as Go writes one that was patched as JSON: sorted, but for its metadata, which has its own order.
+fn go_text(object: &Value) -> String {
+    const METADATA: [&str; 15] = [
+        "name",
+        "generateName",
+        "namespace",
+        "selfLink",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "labels",
+        "annotations",
+        "ownerReferences",
+        "finalizers",
+        "managedFields",
+    ];
+    const MANAGED: [&str; 7] = ["manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource"];
+    let in_order = |value: &Value, order: &[&str], inner: &dyn Fn(&str, &Value) -> String| {
+        let fields: Vec<String> = order.iter().filter_map(|f| value.get(*f).map(|v| format!("\"{f}\":{}", inner(f, v)))).collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    let managed = |entry: &Value| in_order(entry, &MANAGED, &|_, v| v.to_string());
+    let fields: Vec<String> = object
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| {
+            let text = if key == "metadata" {
+                in_order(value, &METADATA, &|field, v| match (field, v.as_array()) {
+                    ("managedFields", Some(list)) => format!("[{}]", list.iter().map(managed).collect::<Vec<_>>().join(",")),
+                    _ => v.to_string(),
+                })
+            } else {
+                value.to_string()
+            };
+            format!("\"{key}\":{text}")
+        })
+        .collect();
+    format!("{{{}}}", fields.join(","))
 }
 
 fn unsupported(ask: &Ask, kinds: &[&str]) -> Failure {

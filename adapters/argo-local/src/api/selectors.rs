@@ -216,8 +216,8 @@ impl Labels {
         if parser.peek() == Token::End {
             return Ok(Self::default());
         }
-        if parser.peek().is(",") {
-            return Err(Failure::bad_request("found ',', expected: !, identifier, or 'end of string'"));
+        if !matches!(parser.peek(), Token::Word(_)) && !parser.peek().is("!") {
+            return Err(Failure::bad_request(format!("found '{}', expected: !, identifier, or 'end of string'", parser.peek().text())));
         }
         loop {
             all.push(parser.requirement().map_err(fail)?);
@@ -225,10 +225,12 @@ impl Labels {
                 Token::End => break,
                 token if token.is(",") => {
                     if parser.peek() == Token::End {
-                        return Err(fail("found '', expected: identifier after ','".to_owned()));
+                        return Err(Failure::bad_request("found '', expected: identifier after ','"));
                     }
                 }
-                other => return Err(fail(format!("found '{}', expected: ',' or 'end of string'", other.text()))),
+                other => {
+                    return Err(Failure::bad_request(format!("found '{}', expected: ',' or 'end of string'", other.text())));
+                }
             }
         }
         Ok(Self(all))

@@ -30,6 +30,7 @@ impl Ask {
             user_agent: String::new(),
             content_type: String::new(),
             warnings: Vec::new(),
+            doubles: Vec::new(),
         }
     }
 }
@@ -82,14 +83,16 @@ impl Api {
                 None => metadata.remove(field),
             };
         }
+        builtin::default(&ask.resource, &mut value);
         let resource = Arc::clone(&ask.resource);
         let key = (String::new(), json::meta(&old.value, "name").to_owned());
-        let stored = self.commit(resource.slot, key.clone(), Some(value))?;
-        let empty = json::items(&stored.value, &["spec", "finalizers"]).next().is_none();
-        if empty && json::deleting(&stored.value) && json::finalizers(&stored.value).is_empty() {
+        let empty = json::items(&value, &["spec", "finalizers"]).next().is_none();
+        if empty && json::deleting(&value) && json::finalizers(&value).is_empty() {
             self.commit(resource.slot, key, None)?;
             self.after_write(&resource, Some(&old), None, now)?;
+            return self.value_reply(ask, 200, &value);
         }
+        let stored = self.commit(resource.slot, key, Some(value))?;
         self.object_reply(ask, 200, &stored)
     }
 
@@ -416,6 +419,28 @@ impl Api {
             }
         }
         Ok(())
+    }
+
+    /// Ports on nodes that a new service asks for and another has.
+    pub(crate) fn taken_ports(&self, resource: &super::resources::Resource, object: &Value) -> Result<Vec<Cause>, Failure> {
+        if !resource.is("", "services") {
+            return Ok(Vec::new());
+        }
+        let of = |service: &Value| -> Vec<i64> {
+            json::items(service, &["spec", "ports"]).filter_map(|p| p.get("nodePort").and_then(Value::as_i64)).collect()
+        };
+        let wanted = of(object);
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let taken: Vec<i64> = self.table(resource.slot)?.objects.values().flat_map(|s| of(&s.value)).collect();
+        let mut causes = Vec::new();
+        for (index, port) in wanted.iter().enumerate() {
+            if taken.contains(port) {
+                causes.push(Cause::invalid(format!("spec.ports[{index}].nodePort"), &(*port).into(), "provided port is already allocated"));
+            }
+        }
+        Ok(causes)
     }
 
     /// Answers the kinds that are not kept: reviews and bindings.

@@ -26,6 +26,7 @@ impl Api {
         }
         let object = read_body(ask, body)?;
         super::crd::check_named(ask, &object, body)?;
+        look_for_doubles(ask, body);
         let object = self.decode(ask, object)?;
         ask.check_options("CreateOptions")?;
         let update = Update { manager: ask.manager(), applied: false };
@@ -59,12 +60,10 @@ impl Api {
         let map = json::map(&mut object);
         map.remove("apiVersion");
         map.remove("kind");
-        if !unknown.is_empty() {
-            let lines: Vec<String> = unknown.iter().map(|f| format!("unknown field {f:?}")).collect();
+        if !(unknown.is_empty() && ask.doubles.is_empty()) {
+            let mut lines: Vec<String> = std::mem::take(&mut ask.doubles).iter().map(|f| format!("duplicate field {f:?}")).collect();
+            lines.extend(unknown.iter().map(|f| format!("unknown field {f:?}")));
             match strict.as_str() {
-                "Strict" if ask.resource.custom() => {
-                    return Err(Failure::bad_request(format!("strict decoding error: {}", lines.join(", "))));
-                }
                 "Strict" => {
                     return Err(Failure::bad_request(format!(
                         "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
@@ -123,14 +122,19 @@ impl Api {
         }
         let name = json::meta(&object, "name").to_owned();
         warn_of_finalizers(ask, &object);
+        ask.warnings.extend(builtin::warnings(&resource, &object));
         let mut causes = check_metadata(&resource, &object);
+        causes.extend(self.taken_ports(&resource, &object)?);
         if let Some(custom) = &served.custom {
             causes.extend(custom.validate(&object, None));
         } else {
             causes.extend(builtin::validate_create(&resource, &object));
+            if resource.group == "events.k8s.io" {
+                causes.extend(builtin::events::check(&object, None));
+            }
         }
         if !causes.is_empty() {
-            return Err(Failure::invalid(ask.of_kind(&name), &causes));
+            return Err(Failure::invalid(about(ask, &name), &causes));
         }
         let key: Key = (namespace, name.clone());
         if self.table(resource.slot)?.objects.contains_key(&key) {
@@ -168,6 +172,7 @@ impl Api {
     pub(crate) fn update(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
         let object = read_body(ask, body)?;
         super::crd::check_named(ask, &object, body)?;
+        look_for_doubles(ask, body);
         let object = self.decode(ask, object)?;
         ask.check_options("UpdateOptions")?;
         // An update of an object of another life is told so before anything else.
@@ -275,11 +280,15 @@ impl Api {
         causes.extend(check_metadata_update(&old.value, &object));
         if let Some(custom) = &served.custom {
             causes.extend(custom.validate(&object, Some(&old.value)));
-        } else if ask.sub != "status" {
+        } else if resource.group == "events.k8s.io" {
+            causes.extend(builtin::events::check(&object, Some(&old.value)));
+        } else if ask.sub == "status" {
+            causes.extend(builtin::validate_status(&resource, &object));
+        } else {
             causes.extend(builtin::validate_update(&resource, &old.value, &object));
         }
         if !causes.is_empty() {
-            return Err(Failure::invalid(ask.of_kind(&name), &causes));
+            return Err(Failure::invalid(about(ask, &name), &causes));
         }
         self.track(ask, Some(&old.value), &mut object, update, now);
         if same_but_times(&old.value, &object) {
@@ -355,6 +364,19 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// Fields named twice are looked for where the client asked for validation: it takes reading the body again.
+fn look_for_doubles(ask: &mut Ask, body: &[u8]) {
+    let json = matches!(ask.content_type.split(';').next().unwrap_or_default().trim(), "" | "application/json");
+    if json && matches!(ask.query.text("fieldValidation"), "Strict" | "Warn") {
+        ask.doubles = super::duplicates::find(body);
+    }
+}
+
+/// What validation errors are about. Events are those of the core group, whichever way they came.
+fn about<'a>(ask: &'a Ask, name: &'a str) -> Named<'a> {
+    if ask.resource.group == "events.k8s.io" { Named { group: "", kind: "Event", name } } else { ask.of_kind(name) }
 }
 
 /// What the system says about an object cannot be changed by writing it.

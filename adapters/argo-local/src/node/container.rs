@@ -25,8 +25,11 @@ pub(crate) const PLAIN_ROOT: &str = "ARGO_LOCAL_ROOT";
 /// Where the executor's program lies, so that it need not be copied into each pod.
 pub(crate) const EXECUTOR: &str = "ARGO_LOCAL_EXECUTOR";
 
+/// Names the folder that stands for object stores, and where it is in containers that have a file system of their own.
+const ARTIFACTS: (&str, &str) = ("ARGO_LOCAL_ARTIFACTS", "/.argo-artifacts");
+
 /// Volumes that plain mode can redirect: those whose users look at [`PLAIN_ROOT`].
-const REDIRECTED: [&str; 5] = ["/var/run/argo", "/argo", "/tmp", "/var/run/secrets", "/run/secrets"];
+const REDIRECTED: [&str; 6] = ["/var/run/argo", "/argo", "/mainctrfs", "/tmp", "/var/run/secrets", "/run/secrets"];
 
 /// No waiting helps.
 fn refused(message: impl Into<String>) -> Trouble {
@@ -101,6 +104,15 @@ pub(crate) async fn plan(
             env.set("KUBECONFIG", folder.join("kubeconfig").display().to_string());
         }
         mounts.push(Mount { source: folder, target: PathBuf::from(CREDENTIALS), read_only: true });
+    }
+    if let (true, Some(folder)) = (is_executor, &ctx.options.artifacts) {
+        let folder = fs::canonicalize(folder).map_err(|error| refused(format!("{}: {error}", folder.display())))?;
+        if ctx.sandbox == Sandbox::Plain {
+            env.set(ARTIFACTS.0, folder.display().to_string());
+        } else {
+            env.set(ARTIFACTS.0, ARTIFACTS.1);
+            mounts.push(Mount { source: folder, target: PathBuf::from(ARTIFACTS.1), read_only: false });
+        }
     }
     let failed = |error: std::io::Error| refused(format!("{}: {error}", dir.0.display()));
     fs::create_dir_all(&dir.0).map_err(failed)?;
@@ -179,9 +191,13 @@ fn redirect(spec: &mut RunSpec, env: &mut Environment, mounts: Vec<Mount>, dir: 
         drop(fs::remove_dir(&link));
         std::os::unix::fs::symlink(&mount.source, &link).map_err(failed)?;
     }
+    let last_words = root.join("dev/termination-log");
+    fs::create_dir_all(root.join("dev")).map_err(failed)?;
+    drop(fs::remove_file(&last_words));
+    std::os::unix::fs::symlink(dir.termination(), last_words).map_err(failed)?;
     if let Some(program) = spec.argv.first_mut() {
         let path = PathBuf::from(&program);
-        if mounts.iter().any(|mount| path.starts_with(&mount.target)) {
+        if mounts.iter().any(|mount| path.starts_with(&mount.target)) && !path.starts_with(&ctx.root) {
             *program = root.join(path.strip_prefix("/").unwrap_or(&path)).display().to_string();
         }
         if program == "/argosay" {

@@ -216,6 +216,12 @@ async fn start(shared: Arc<Shared>, pod: Pod, unit: Unit, container: usize, atte
     let ctx = &shared.ctx;
     let dir = shared.run_dir(&unit.spec.name, attempt);
     let ready = lock(&shared.volumes).clone();
+    if unit.spec.resources.as_ref().and_then(|resources| resources.limits.as_ref()).is_some_and(|limits| !limits.is_empty())
+        && !ctx.unlimited.swap(true, std::sync::atomic::Ordering::Relaxed)
+    {
+        let message = "resource limits are not enforced by the local node (said once)";
+        ctx.events.say(&pod, false, "LimitsNotEnforced", message);
+    }
     let begun = match container::plan(ctx, &pod, &unit.spec, &ready, &dir).await {
         Ok(spec) => ctx.runner.start(&dir, &spec).await.map_err(|error| Trouble {
             reason: "CreateContainerError".to_owned(),

@@ -90,6 +90,10 @@ pub struct NodeOptions {
     pub executor: Vec<OsString>,
     /// Image whose containers are the executor.
     pub executor_image: String,
+    /// Most pods at a time; more wait. Kubernetes' own default is 110.
+    pub max_pods: u32,
+    /// Folder that stands for all object stores: the executor's containers find it as `ARGO_LOCAL_ARTIFACTS`. Made where it is missing.
+    pub artifacts: Option<PathBuf>,
     /// What stands for other images.
     pub images: Images,
     /// Where pods reach the API; without it they get no credentials.
@@ -112,6 +116,8 @@ impl NodeOptions {
             shim: vec![program.into_os_string(), "__node".into()],
             executor: Vec::new(),
             executor_image: String::new(),
+            max_pods: 110,
+            artifacts: None,
             images: Images::default(),
             api: None,
             isolation: Isolation::Auto,
@@ -165,6 +171,8 @@ struct Context {
     events: events::Events,
     clock: Clock,
     host_mounts: Vec<PathBuf>,
+    /// It was said that limits are not enforced.
+    unlimited: std::sync::atomic::AtomicBool,
 }
 
 impl Context {
@@ -241,6 +249,10 @@ async fn set_up(client: Client, options: NodeOptions) -> Result<Context, NodeErr
     std::fs::create_dir_all(&options.root).map_err(folder)?;
     let root = std::fs::canonicalize(&options.root).map_err(folder)?;
     std::fs::set_permissions(&root, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(folder)?;
+    if let Some(path) = &options.artifacts {
+        std::fs::create_dir_all(path).map_err(|source| NodeError::Folder { path: path.clone(), source })?;
+    }
+    raise_open_files();
     let (program, shim_args) = options.shim.split_first().ok_or(NodeError::NoShim)?;
     let program = PathBuf::from(program);
     let shim_args: Vec<String> = shim_args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -267,6 +279,7 @@ async fn set_up(client: Client, options: NodeOptions) -> Result<Context, NodeErr
         events: events::Events::new(client.clone(), options.name.clone(), clock.clone()),
         tokens: tokens::Tokens::new(client.clone(), root.join("tokens"), options.api.clone(), clock.clone()),
         host_mounts: sandbox::host_mounts(&root),
+        unlimited: std::sync::atomic::AtomicBool::new(false),
         client,
         root,
         program,
@@ -278,6 +291,17 @@ async fn set_up(client: Client, options: NodeOptions) -> Result<Context, NodeErr
         clock,
         options,
     })
+}
+
+/// Each container takes a file handle of the node: as many as the system lets this process have are made available.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let wanted = hard.min(65_536);
+        if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_err() {
+            tracing::debug!("only {soft} files may be open");
+        }
+    }
 }
 
 async fn register(ctx: &Context) -> Result<(), NodeError> {
@@ -296,7 +320,7 @@ async fn register(ctx: &Context) -> Result<(), NodeError> {
     }
     let capacity: BTreeMap<_, _> = ["cpu", "memory", "ephemeral-storage"].map(|name| (name.to_owned(), config::capacity(name))).into();
     let mut capacity = capacity;
-    capacity.insert("pods".to_owned(), k8s_openapi::apimachinery::pkg::api::resource::Quantity("10000".to_owned()));
+    capacity.insert("pods".to_owned(), k8s_openapi::apimachinery::pkg::api::resource::Quantity(ctx.options.max_pods.to_string()));
     let now = Some(Time((ctx.clock)()));
     let status = NodeStatus {
         addresses: Some(vec![

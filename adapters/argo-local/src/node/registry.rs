@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{logs, run_dir};
 use crate::Clock;
@@ -31,7 +32,7 @@ impl Registry {
 
     pub(crate) fn put(&self, pod: &Pod) {
         if let Some(uid) = &pod.metadata.uid {
-            self.pods().insert(uid.clone(), pod.clone());
+            self.pods().insert(uid.clone(), kept(pod));
         }
     }
 
@@ -54,6 +55,44 @@ impl Registry {
             pod.metadata.name.as_deref() == Some(name) && pod.metadata.namespace.as_deref().unwrap_or("default") == namespace
         });
         found.next().cloned()
+    }
+}
+
+/// What is remembered of a pod: there may be many that have ended.
+fn kept(pod: &Pod) -> Pod {
+    let meta = &pod.metadata;
+    let names = |containers: &[Container]| {
+        containers.iter().map(|container| Container { name: container.name.clone(), ..Container::default() }).collect::<Vec<_>>()
+    };
+    let statuses = |statuses: &Option<Vec<ContainerStatus>>| {
+        let state = |status: &ContainerStatus| {
+            let waiting = status.state.as_ref().and_then(|state| state.waiting.clone());
+            ContainerStatus {
+                name: status.name.clone(),
+                state: Some(ContainerState { waiting, ..ContainerState::default() }),
+                ..ContainerStatus::default()
+            }
+        };
+        statuses.as_ref().map(|statuses| statuses.iter().map(state).collect())
+    };
+    Pod {
+        metadata: ObjectMeta {
+            name: meta.name.clone(),
+            namespace: meta.namespace.clone(),
+            uid: meta.uid.clone(),
+            deletion_timestamp: meta.deletion_timestamp.clone(),
+            ..ObjectMeta::default()
+        },
+        spec: pod.spec.as_ref().map(|spec| PodSpec {
+            containers: names(&spec.containers),
+            init_containers: spec.init_containers.as_deref().map(names),
+            ..PodSpec::default()
+        }),
+        status: pod.status.as_ref().map(|status| PodStatus {
+            container_statuses: statuses(&status.container_statuses),
+            init_container_statuses: statuses(&status.init_container_statuses),
+            ..PodStatus::default()
+        }),
     }
 }
 

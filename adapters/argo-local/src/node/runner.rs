@@ -1,14 +1,15 @@
 //! Starting supervisors, hearing of their end, signalling them, and finding them again after the node was restarted.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
@@ -116,13 +117,14 @@ impl Runner {
         if let Some(exit) = dir.read_exit() {
             return Found::Ended(exit);
         }
-        if let Ok(alive) = pipe::OpenOptions::new().open_receiver(dir.alive()) {
-            // Without a writer a pipe is at its end at once.
-            let mut byte = [0; 1];
-            match alive.try_read(&mut byte) {
-                Ok(0) => {}
-                _ => return Found::Running(Run { dir: dir.clone(), alive, child: None, jobs: self.jobs.clone() }),
-            }
+        // Read before it is waited for: the kernel does not wake anybody for a pipe that had no writer from the start.
+        let open = fs::File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(dir.alive());
+        let alive = |mut pipe: fs::File| match pipe.read(&mut [0; 1]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => pipe::Receiver::from_file(pipe).ok(),
+            _ => None,
+        };
+        if let Some(alive) = open.ok().and_then(alive) {
+            return Found::Running(Run { dir: dir.clone(), alive, child: None, jobs: self.jobs.clone() });
         }
         match (dir.read_exit(), dir.read_started()) {
             (Some(exit), _) => Found::Ended(exit),

@@ -15,7 +15,9 @@ fn candidates() -> Vec<Sandbox> {
     let kinds =
         [(Rootfs::Overlay, false), (Rootfs::Overlay, true), (Rootfs::Composed, false), (Rootfs::Composed, true), (Rootfs::ReadOnly, false)];
     let with = |user: &bool| kinds.map(|(rootfs, tmpfs)| Sandbox::Namespaces { rootfs, tmpfs, user: *user });
-    users.iter().flat_map(with).collect()
+    let never = |sandbox: &Sandbox| matches!(sandbox, Sandbox::Namespaces { rootfs: Rootfs::Overlay, user: true, .. });
+    // A user namespace may not clone a root that has mounts below it, and every root has.
+    users.iter().flat_map(with).filter(|sandbox| !never(sandbox)).collect()
 }
 
 /// In words, for the user.

@@ -614,3 +614,6 @@ fn go_duration(duration: SignedDuration) -> String {
         (minutes, seconds) => format!("{minutes}m{seconds}s"),
     }
 }
+
+#[cfg(test)]
+mod tests;

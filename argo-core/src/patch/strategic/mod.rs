@@ -127,7 +127,7 @@ pub fn apply(target: &mut Value, patch: &Value) {
     let _ = apply_as(shape, target, patch);
 }
 
-/// The first type that has all fields of both.
+/// The type that has most of the fields of both, if it has any.
 fn guess(target: &Value, patch: &Value) -> Shape {
     let kind = target.get("kind").or_else(|| patch.get("kind")).and_then(Value::as_str);
     if let Some(shape) = kind.and_then(Shape::of_kind) {
@@ -135,13 +135,15 @@ fn guess(target: &Value, patch: &Value) -> Shape {
     }
     let kube = |name| crate::k8s::find(name).map(Shape::Kube);
     let candidates = [kube("PodSpec"), kube("Container"), kube("PodTemplateSpec"), Some(Template::shape()), Some(WorkflowSpec::shape())];
-    let fits = |shape: &Shape| {
-        [target, patch].into_iter().filter_map(Value::as_object).flat_map(Map::keys).all(|key| {
-            let name = if key.starts_with('$') { key.split_once('/').map(|(_, name)| name) } else { Some(key.as_str()) };
-            name.is_none_or(|name| shape.field(name).is_some())
-        })
-    };
-    candidates.into_iter().flatten().find(fits).unwrap_or(Shape::Any)
+    let (mut best, mut most) = (Shape::Any, 0);
+    for shape in candidates.into_iter().flatten() {
+        let keys = [target, patch].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+        let known = keys.filter(|key| shape.field(key.rsplit_once('/').map_or(key.as_str(), |(_, name)| name)).is_some()).count();
+        if known > most {
+            (best, most) = (shape, known);
+        }
+    }
+    best
 }
 
 /// The patch that turns `original` into `modified`.

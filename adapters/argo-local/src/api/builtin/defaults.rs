@@ -319,10 +319,12 @@ fn job_selector(object: &mut Value) {
     let (uid, name) = (json::meta(object, "uid").to_owned(), json::meta(object, "name").to_owned());
     let unlabelled = json::at(object, &["metadata", "labels"]).is_none();
     let spec = json::child(object, "spec");
-    if spec.get("manualSelector") == Some(&Value::Bool(true)) || spec.contains_key("selector") {
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
-    spec.insert("selector".to_owned(), json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}));
+    let selector = json::map(spec.entry("selector").or_insert_with(|| json!({})));
+    let own = json::map(selector.entry("matchLabels").or_insert_with(|| json!({})));
+    own.insert("batch.kubernetes.io/controller-uid".to_owned(), uid.as_str().into());
     let template = json::map(spec.entry("template").or_insert_with(|| json!({})));
     let metadata = json::map(template.entry("metadata").or_insert_with(|| json!({})));
     let labels = json::map(metadata.entry("labels").or_insert_with(|| json!({})));

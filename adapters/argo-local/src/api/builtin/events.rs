@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::json;
+use crate::api::failure::Cause;
+use crate::api::{json, names};
 
 /// New name, name in the core group.
 const RENAMED: [(&str, &str); 6] = [
@@ -13,6 +14,43 @@ const RENAMED: [(&str, &str); 6] = [
     ("deprecatedFirstTimestamp", "firstTimestamp"),
     ("deprecatedLastTimestamp", "lastTimestamp"),
 ];
+
+/// What `events.k8s.io` refuses, and the core group does not. The fields go by their names in the core group, as upstream's do.
+pub(crate) fn check(event: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let Some(old) = old {
+        for (key, value) in event.as_object().into_iter().flatten() {
+            if !matches!(key.as_str(), "metadata" | "series" | "count" | "lastTimestamp") && old.get(key) != Some(value) {
+                causes.push(Cause::invalid(key.as_str(), value, "field is immutable"));
+            }
+        }
+        return causes;
+    }
+    if event.get("eventTime").is_none_or(Value::is_null) {
+        causes.push(Cause::required("eventTime", ""));
+    }
+    let controller = json::text(event, &["reportingComponent"]);
+    if controller.is_empty() {
+        causes.push(Cause::required("reportingController", ""));
+    }
+    causes.extend(names::label_key(controller).iter().map(|why| Cause::invalid("reportingController", &controller.into(), why)));
+    for key in ["reportingInstance", "action", "reason"] {
+        let text = json::text(event, &[key]);
+        if text.is_empty() {
+            causes.push(Cause::required(key, ""));
+        } else if text.len() > 128 {
+            causes.push(Cause::invalid(key, &"".into(), "can have at most 128 characters"));
+        }
+    }
+    if json::text(event, &["message"]).len() > 1024 {
+        causes.push(Cause::invalid("message", &"".into(), "can have at most 1024 characters"));
+    }
+    let kind = json::text(event, &["type"]);
+    if !matches!(kind, "Normal" | "Warning") {
+        causes.push(Cause::invalid("type", &"".into(), &format!("has invalid value: {kind}")));
+    }
+    causes
+}
 
 /// A core event as `events.k8s.io` shows it.
 pub(crate) fn to_events_k8s_io(event: &Value) -> Value {
@@ -50,5 +88,8 @@ pub(crate) fn from_events_k8s_io(event: &Value) -> Value {
     let map = json::map(&mut out);
     json::default(map, "involvedObject", json!({}));
     json::default(map, "source", json!({}));
+    for absent in ["firstTimestamp", "lastTimestamp", "eventTime"] {
+        map.entry(absent).or_insert(Value::Null);
+    }
     out
 }

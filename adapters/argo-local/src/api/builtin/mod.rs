@@ -91,6 +91,15 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
             return;
         }
         "core/v1.ReplicationController" | "apps/v1.ReplicaSet" => json!({"replicas": 0}),
+        "apiextensions/v1.CustomResourceDefinition" => {
+            let stored: Vec<Value> = json::items(object, &["spec", "versions"])
+                .filter(|v| v.get("storage") == Some(&Value::Bool(true)))
+                .filter_map(|v| v.get("name").cloned())
+                .collect();
+            let status = json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored});
+            json::map(object).insert("status".to_owned(), status);
+            return;
+        }
         "core/v1.ResourceQuota" | "batch/v1.CronJob" | "apps/v1.Deployment" | "batch/v1.Job" => json!({}),
         "apps/v1.StatefulSet" => json!({"replicas": 0, "availableReplicas": 0}),
         "apps/v1.DaemonSet" => {
@@ -115,6 +124,9 @@ pub(crate) fn prepare_update(resource: &Resource, status: bool, old: &Value, obj
     if resource.type_name == "core/v1.Namespace" {
         keep(old, object, "spec");
     }
+    if resource.type_name == "core/v1.Service" {
+        keep_addresses(old, object);
+    }
 }
 
 /// Takes out of a status update all but the status.
@@ -124,6 +136,13 @@ pub(crate) fn prepare_status(resource: &Resource, old: &Value, object: &mut Valu
     let metadata = object.get("metadata").cloned();
     let mut fresh: Map<String, Value> = fields.clone();
     match status {
+        // Some version is always stored.
+        Some(mut status) if resource.type_name == "apiextensions/v1.CustomResourceDefinition" => {
+            if let Some(had) = json::at(old, &["status", "storedVersions"]) {
+                json::default(json::map(&mut status), "storedVersions", had.clone());
+            }
+            fresh.insert("status".to_owned(), status)
+        }
         Some(status) => fresh.insert("status".to_owned(), status),
         None => fresh.remove("status"),
     };
@@ -147,6 +166,30 @@ fn metadata_of_status(type_name: &str) -> &'static [&'static str] {
         "core/v1.Pod" => &["managedFields", "annotations", "finalizers", "labels"],
         "apps/v1.Deployment" => &["managedFields", "annotations"],
         _ => &["managedFields", "labels", "annotations", "finalizers", "ownerReferences"],
+    }
+}
+
+/// What was given to a service stays with it, where the update does not say otherwise.
+fn keep_addresses(old: &Value, object: &mut Value) {
+    let external = |v: &Value| json::text(v, &["spec", "type"]) == "ExternalName";
+    if external(old) || external(object) {
+        return;
+    }
+    let ports: Vec<Value> = json::items(old, &["spec", "ports"]).cloned().collect();
+    let spec = json::child(object, "spec");
+    for field in ["clusterIP", "clusterIPs"] {
+        if let Some(had) = json::at(old, &["spec", field]) {
+            json::default(spec, field, had.clone());
+        }
+    }
+    if spec.get("type").and_then(Value::as_str) == Some("ClusterIP") {
+        return;
+    }
+    for port in json::items_mut(spec, "ports") {
+        let same = ports.iter().find(|p| p.get("port") == port.get("port") && p.get("protocol") == port.get("protocol"));
+        if let Some(number) = same.and_then(|p| p.get("nodePort")) {
+            json::default(json::map(port), "nodePort", number.clone());
+        }
     }
 }
 
@@ -176,6 +219,23 @@ pub(crate) fn validate_create(resource: &Resource, object: &Value) -> Vec<Cause>
 /// What is wrong with a change.
 pub(crate) fn validate_update(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause> {
     validate::update(resource.type_name, old, new)
+}
+
+/// What clients are warned of.
+pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
+    let (path, spec) = match resource.type_name {
+        "core/v1.Pod" => ("spec", json::at(object, &["spec"])),
+        "apps/v1.Deployment" | "apps/v1.ReplicaSet" | "apps/v1.StatefulSet" | "apps/v1.DaemonSet" | "batch/v1.Job" => {
+            ("spec.template.spec", json::at(object, &["spec", "template", "spec"]))
+        }
+        _ => return Vec::new(),
+    };
+    spec.map(|spec| pod::warnings(spec, path)).unwrap_or_default()
+}
+
+/// What is wrong with a changed status.
+pub(crate) fn validate_status(resource: &Resource, object: &Value) -> Vec<Cause> {
+    validate::status(resource.type_name, object)
 }
 
 /// Kinds that an update of a missing object creates.

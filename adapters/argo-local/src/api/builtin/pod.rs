@@ -24,6 +24,40 @@ pub(super) fn quality(spec: &Value) -> &'static str {
     }
 }
 
+/// What is odd about a pod spec, but allowed.
+pub(super) fn warnings(spec: &Value, path: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for key in ["initContainers", "containers"] {
+        for (index, container) in json::items(spec, &[key]).enumerate() {
+            let at = format!("{path}.{key}[{index}]");
+            for which in ["limits", "requests"] {
+                for (name, value) in json::at(container, &["resources", which]).and_then(Value::as_object).into_iter().flatten() {
+                    let text = value.as_str().unwrap_or_default();
+                    if matches!(name.as_str(), "memory" | "ephemeral-storage") && text.ends_with(['m', 'u', 'n']) {
+                        out.push(format!("{at}.resources.{which}[{name}]: fractional byte value {text:?} is invalid, must be an integer"));
+                    }
+                }
+            }
+            let mut seen = Vec::new();
+            for (place, env) in json::items(container, &["env"]).enumerate() {
+                let name = json::text(env, &["name"]);
+                if seen.contains(&name) {
+                    out.push(format!("{at}.env[{place}]: hides previous definition of {name:?}, which may be dropped when using apply"));
+                }
+                seen.push(name);
+            }
+            let ports: Vec<&Value> = json::items(container, &["ports"]).collect();
+            for (place, port) in ports.iter().enumerate() {
+                let same = |p: &&Value| p.get("containerPort") == port.get("containerPort") && p.get("protocol") == port.get("protocol");
+                if let Some(first) = ports.iter().take(place).position(same) {
+                    out.push(format!("{at}.ports[{place}]: duplicate port definition with {at}.ports[{first}]"));
+                }
+            }
+        }
+    }
+    out
+}
+
 /// Fills in the defaults of a pod spec, in a pod or in a template.
 pub(super) fn defaults(spec: &mut Map<String, Value>) {
     json::default(spec, "restartPolicy", "Always");

@@ -1,5 +1,6 @@
 //! Custom resources: their definitions, and what follows from them.
 
+pub(crate) mod definition;
 mod schema;
 mod validate;
 

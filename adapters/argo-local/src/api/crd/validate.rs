@@ -56,6 +56,11 @@ pub(super) fn check(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec
     causes
 }
 
+/// Checks a value that stands alone, such as a default.
+pub(super) fn bare(schema: &Value, object: &Value, causes: &mut Vec<Cause>) {
+    value(schema, object, "", causes, true);
+}
+
 fn parent(path: &str) -> &str {
     path.rfind(['.', '[']).and_then(|end| path.get(..end)).unwrap_or_default()
 }
@@ -276,6 +281,13 @@ fn objects(raw: &Map<String, Value>, map: &Map<String, Value>, path: &str, cause
     }
     if let Some(most) = size("maxProperties").filter(|n| map.len() > *n) {
         causes.push(too_many(path, map.len(), most));
+    }
+    if raw.get("x-kubernetes-embedded-resource") == Some(&Value::Bool(true)) {
+        for name in ["apiVersion", "kind"] {
+            if map.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
+                causes.push(Cause::required(join(path, name), ""));
+            }
+        }
     }
     for name in raw.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         if !map.contains_key(name) {

@@ -132,6 +132,8 @@ fn blank(name: &str) -> Map<String, Value> {
     let mut map = Map::new();
     for (field, about) in types::find(name).into_iter().flat_map(|t| &t.fields) {
         match &about.code {
+            // A pod's own resources are pointers.
+            Code::Type(_) if *field == "resources" && matches!(name, "core/v1.PodSpec" | "core/v1.PodStatus") => {}
             Code::Type(inner) if (about.required && *field != "selector") || HELD.contains(field) => {
                 map.insert((*field).to_owned(), Value::Object(blank(inner)));
             }

@@ -73,6 +73,7 @@ pub async fn run_with_clock(client: Client, clock: Clock, shutdown: impl Future<
         timers: BTreeMap::new(),
         failures: BTreeMap::new(),
         written: BTreeMap::new(),
+        full: BTreeSet::new(),
         listing: BTreeMap::new(),
         client,
     };
@@ -90,6 +91,8 @@ struct Manager {
     timers: BTreeMap<Item, Timestamp>,
     failures: BTreeMap<Item, u32>,
     written: BTreeMap<String, Value>,
+    /// Pods for which no node has room, the oldest first.
+    full: BTreeSet<(Option<Timestamp>, Key)>,
     /// What was known when a list began and was not seen in it yet, by kind.
     listing: BTreeMap<&'static str, BTreeSet<Key>>,
 }
@@ -205,11 +208,12 @@ impl Manager {
     fn see(&mut self, seen: Seen) {
         match seen {
             Seen::Pod(event) => {
-                for pod in absorb(&mut self.world.pods, &mut self.listing, "pods", event) {
+                for pod in self.absorb_pods(event) {
                     self.saw_pod(&pod);
                 }
             }
             Seen::Node(event) => {
+                self.full.clear();
                 absorb(&mut self.world.nodes, &mut self.listing, "nodes", event);
                 self.unscheduled();
             }
@@ -242,6 +246,33 @@ impl Manager {
             Seen::Service(event) => {
                 let changed = absorb(&mut self.world.services, &mut self.listing, "services", event);
                 self.queue.extend(changed.iter().map(|object| Item::Service(key(&object.metadata))));
+            }
+        }
+    }
+
+    /// As [`absorb`], counting places.
+    fn absorb_pods(&mut self, event: watcher::Event<Pod>) -> Vec<Pod> {
+        let event = match event {
+            watcher::Event::Apply(pod) => watcher::Event::Apply(world::slim(pod)),
+            watcher::Event::InitApply(pod) => watcher::Event::InitApply(world::slim(pod)),
+            other => other,
+        };
+        let listing = &mut self.listing;
+        match &event {
+            watcher::Event::Apply(pod) | watcher::Event::InitApply(pod) | watcher::Event::Delete(pod) => {
+                let key = key(&pod.metadata);
+                let (seen, freed) = self.world.with_pod(&key, |pods| absorb(pods, listing, "pods", event));
+                if freed && let Some((_, next)) = self.full.pop_first() {
+                    self.queue.insert(Item::Pod(next));
+                }
+                seen
+            }
+            watcher::Event::Init => absorb(&mut self.world.pods, listing, "pods", event),
+            watcher::Event::InitDone => {
+                // What has vanished between two lists.
+                let gone = listing.remove("pods").unwrap_or_default();
+                let gone: Vec<Pod> = gone.iter().filter_map(|key| self.world.pods.get(key)).map(|pod| pod.as_ref().clone()).collect();
+                gone.into_iter().flat_map(|pod| self.absorb_pods(watcher::Event::Delete(pod))).collect()
             }
         }
     }
@@ -288,7 +319,7 @@ impl Manager {
         let now = (self.clock)();
         let world = &self.world;
         let plan = match &item {
-            Item::Pod(key) => world.pods.get(key).map(|pod| scheduler::plan(world, pod)),
+            Item::Pod(key) => world.pods.get(key).map(|pod| scheduler::plan(world, pod, &mut self.full)),
             Item::ReplicaSet(key) => world.sets.get(key).map(|set| replicaset::plan(world, set, now)),
             Item::Deployment(key) => world.deployments.get(key).map(|object| deployment::plan(world, object, now)),
             Item::StatefulSet(key) => world.stateful.get(key).map(|set| statefulset::plan(world, set, now)),
@@ -356,7 +387,10 @@ impl Manager {
                     "target": {"apiVersion": "v1", "kind": "Node", "name": node}});
                 let api: Api<Pod> = Api::namespaced(self.client.clone(), &pod.0);
                 match api.create_subresource::<Value, Value>("binding", &pod.1, &PostParams::default(), &body).await {
-                    Ok(_) => {}
+                    Ok(_) => {
+                        let placed = |pod: &mut Pod| pod.spec.get_or_insert_default().node_name = Some(node);
+                        self.world.with_pod(&pod, |pods| pods.change(&pod, placed));
+                    }
                     Err(kube::Error::Api(status)) if status.code == 409 => {}
                     Err(error) => return gone(error),
                 }
@@ -385,7 +419,11 @@ impl Manager {
             }
         }
         match kind.kind.as_str() {
-            "Pod" => put(&mut self.world.pods, value),
+            "Pod" => {
+                if let Ok(pod) = serde_json::from_value(value) {
+                    self.absorb_pods(watcher::Event::Apply(pod));
+                }
+            }
             "ReplicaSet" => put(&mut self.world.sets, value),
             "Deployment" => put(&mut self.world.deployments, value),
             "StatefulSet" => put(&mut self.world.stateful, value),

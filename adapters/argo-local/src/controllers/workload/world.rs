@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::core::v1::{Container, Node, PersistentVolumeClaim, Pod, Service, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
@@ -50,6 +50,16 @@ impl<T: Resource<DynamicType = ()>> Cache<T> {
         }
     }
 
+    /// Changes what is known of an object.
+    pub(crate) fn change(&mut self, key: &Key, change: impl FnOnce(&mut T))
+    where
+        T: Clone,
+    {
+        if let Some(object) = self.0.get_mut(key) {
+            change(Arc::make_mut(object));
+        }
+    }
+
     pub(crate) fn keys(&self) -> BTreeSet<Key> {
         self.0.keys().cloned().collect()
     }
@@ -71,6 +81,8 @@ impl<T: Resource<DynamicType = ()>> Cache<T> {
 /// The caches.
 #[derive(Debug, Default)]
 pub(crate) struct World {
+    /// How many pods are on each node that have not ended.
+    pub(crate) placed: BTreeMap<String, usize>,
     pub(crate) pods: Cache<Pod>,
     pub(crate) nodes: Cache<Node>,
     pub(crate) sets: Cache<ReplicaSet>,
@@ -79,6 +91,51 @@ pub(crate) struct World {
     pub(crate) jobs: Cache<Job>,
     pub(crate) services: Cache<Service>,
     pub(crate) claims: Cache<PersistentVolumeClaim>,
+}
+
+/// The node that a pod takes a place of.
+fn place(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.node_name.as_deref().filter(|node| !node.is_empty() && !over(pod))
+}
+
+impl World {
+    /// Counts the places of a pod anew, whose cached state `act` changes; whether a place became free.
+    pub(crate) fn with_pod<R>(&mut self, key: &Key, act: impl FnOnce(&mut Cache<Pod>) -> R) -> (R, bool) {
+        let find = |pods: &Cache<Pod>| pods.get(key).and_then(|pod| place(pod)).map(str::to_owned);
+        let before = find(&self.pods);
+        let result = act(&mut self.pods);
+        let after = find(&self.pods);
+        if before != after {
+            if let Some(count) = before.as_ref().and_then(|node| self.placed.get_mut(node)) {
+                *count = count.saturating_sub(1);
+            }
+            if let Some(node) = &after {
+                let count = self.placed.entry(node.clone()).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        (result, before.is_some() && after.is_none())
+    }
+}
+
+/// A pod without what no controller here looks at: there may be many thousands of them.
+pub(crate) fn slim(mut pod: Pod) -> Pod {
+    pod.metadata.managed_fields = None;
+    if let Some(notes) = &mut pod.metadata.annotations {
+        notes.retain(|name, _| name.starts_with("batch.kubernetes.io/") || name.starts_with("controller.kubernetes.io/"));
+    }
+    if let Some(spec) = &mut pod.spec {
+        spec.init_containers = None;
+        for container in &mut spec.containers {
+            *container = Container { name: std::mem::take(&mut container.name), ports: container.ports.take(), ..Container::default() };
+        }
+        let claims = |volume: &Volume| volume.persistent_volume_claim.is_some();
+        spec.volumes = spec.volumes.take().map(|volumes| volumes.into_iter().filter(claims).collect());
+    }
+    if let Some(status) = &mut pod.status {
+        status.init_container_statuses = None;
+    }
+    pod
 }
 
 /// The reference to the controller of an object.

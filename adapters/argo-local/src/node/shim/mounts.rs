@@ -56,8 +56,8 @@ pub(super) fn enter(spec: &RunSpec, dir: &RunDir) -> Result<(), MountError> {
             bind(image, root, true)?;
         }
         (None, Rootfs::Overlay) => overlay(Path::new("/"), root, "upper", user)?,
-        (None, Rootfs::Composed) => compose(root, Some(user))?,
-        (None, Rootfs::ReadOnly) => compose(root, None)?,
+        (None, Rootfs::Composed) => compose(root, Some(user), &places(spec))?,
+        (None, Rootfs::ReadOnly) => compose(root, None, &[])?,
     }
     std::env::set_current_dir(root).map_err(at("folder", root))?;
     let old = Path::new(OLD);
@@ -129,8 +129,27 @@ fn overlay(lower: &Path, target: &Path, name: &str, user: bool) -> Result<(), Mo
     mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str())).map_err(at("overlay over", lower))
 }
 
+/// Folders that must be writable, with symbolic links resolved: those of mount points and of the working directory, and where programs
+/// usually install themselves.
+fn places(spec: &RunSpec) -> Vec<PathBuf> {
+    const USUAL: [&str; 8] =
+        ["/usr/local", "/usr/local/bin", "/usr/local/lib", "/usr/local/share", "/usr/share", "/var/lib", "/var/log", "/var/cache"];
+    let usual = USUAL.iter().map(PathBuf::from).filter(|path| path.is_dir());
+    let parents = spec.mounts.iter().filter_map(|mount| mount.target.parent()).chain([spec.cwd.as_path()]);
+    usual.chain(parents.map(resolved)).collect()
+}
+
+/// A path of the host whose existing part has no symbolic links.
+fn resolved(path: &Path) -> PathBuf {
+    match (fs::canonicalize(path), path.parent(), path.file_name()) {
+        (Ok(real), ..) => real,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
+
 /// Each folder of the host's root on its own: as an overlay (`Some(within a user namespace)`) where that is possible, read-only otherwise.
-fn compose(root: &Path, overlays: Option<bool>) -> Result<(), MountError> {
+fn compose(root: &Path, overlays: Option<bool>, places: &[PathBuf]) -> Result<(), MountError> {
     // Mount points and the layer must be on one another's way only through a mount of their own.
     mount(Some(root), root, NONE, MsFlags::MS_BIND, NONE).map_err(at("bind of", root))?;
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -148,7 +167,13 @@ fn compose(root: &Path, overlays: Option<bool>) -> Result<(), MountError> {
             folder(&target, 0o755)?;
             let holds_mounts = below.iter().any(|point| point.starts_with(&path));
             match overlays {
-                Some(user) if !holds_mounts => overlay(&path, &target, &name.to_string_lossy(), user)?,
+                Some(user) if !holds_mounts => {
+                    // Folders that belong to users who do not exist in this namespace cannot be written to; those of the upper layer can.
+                    for place in places.iter().filter_map(|place| place.strip_prefix(&path).ok()) {
+                        folder(&PathBuf::from(format!("{}.upper", name.to_string_lossy())).join(place), 0o755)?;
+                    }
+                    overlay(&path, &target, &name.to_string_lossy(), user)?;
+                }
                 _ => bind(&path, &target, true)?,
             }
         }

@@ -142,10 +142,14 @@ impl Embedded {
         for controller in self.controllers {
             controller.await.map_err(|e| Failure::new(Code::Internal, format!("a controller broke: {e}")))?;
         }
-        let node = match tokio::time::timeout(GRACE, self.node).await {
-            Ok(Ok(ended)) => ended.map_err(|e| cannot_start(chain(&e))),
-            Ok(Err(e)) => Err(Failure::new(Code::Internal, format!("the node broke: {e}"))),
-            Err(_) => Err(Failure::new(Code::Internal, "the node did not end")),
+        let node = tokio::select! {
+            ended = tokio::time::timeout(GRACE, self.node) => match ended {
+                Ok(Ok(ended)) => ended.map_err(|e| cannot_start(chain(&e))),
+                Ok(Err(e)) => Err(Failure::new(Code::Internal, format!("the node broke: {e}"))),
+                Err(_) => Err(Failure::new(Code::Internal, "the node did not end")),
+            },
+            // Whatever still runs is killed when this process ends.
+            _ = tokio::signal::ctrl_c() => return Err(Failure::told(Code::Interrupted)),
         };
         self.cluster.shutdown().await;
         node

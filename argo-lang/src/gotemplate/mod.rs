@@ -1,0 +1,194 @@
+//! Go's `text/template` with the functions of [`crate::sprig`]: ApplicationSets, notifications, Helm-like values.
+//!
+//! ```
+//! use argo_lang::{Value, gotemplate::Program};
+//!
+//! let program = Program::parse("{{ range $i, $c := .clusters }}{{ if $i }}, {{ end }}{{ $c | upper }}{{ end }}").unwrap();
+//! let data = Value::from(serde_json::json!({"clusters": ["east", "west"]}));
+//! assert_eq!(program.run(&data, &|_: &str| None).unwrap(), "EAST, WEST");
+//! ```
+//!
+//! All actions of Go 1.24: pipelines, variables, `if`, `with`, `range` (lists, maps, numbers), `define`, `block`, `template`, `break`, `continue`, trim marks.
+//! Fields and methods of [`crate::Object`]s, times and durations work as those of Go values.
+//!
+//! Differences on purpose: whole numbers of all sizes are one type; complex numbers are refused; maps are values, so `set` changes what its first argument
+//! names (a variable) and not other names of the same map; output, steps and depth are bounded; `now` and randomness come from the environment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::{Env, ParseError, Value};
+
+mod builtins;
+mod lexer;
+mod parser;
+mod run;
+
+/// What a field that a map lacks gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// `<no value>`; fields of it too.
+    #[default]
+    Default,
+    /// Nothing of its kind: `<no value>`, and fields of it are an error (`missingkey=zero`).
+    Zero,
+    /// An error (`missingkey=error`).
+    Error,
+}
+
+/// A parsed template; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Program {
+    source: Arc<str>,
+    templates: Arc<BTreeMap<String, Vec<Node>>>,
+    missing: Missing,
+}
+
+/// A template that could not be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RunError {
+    /// What went wrong.
+    pub message: String,
+    /// Where in the text.
+    pub span: crate::Span,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    Text(String),
+    Action(Pipe),
+    If(Pipe, Vec<Node>, Vec<Node>),
+    With(Pipe, Vec<Node>, Vec<Node>),
+    Range(Pipe, Vec<Node>, Vec<Node>),
+    Template(String, Option<Pipe>, crate::Span),
+    Break,
+    Continue,
+}
+
+#[derive(Clone, Debug)]
+struct Pipe {
+    declared: Vec<String>,
+    assigns: bool,
+    commands: Vec<Vec<Arg>>,
+}
+
+#[derive(Clone, Debug)]
+struct Arg {
+    kind: Operand,
+    span: crate::Span,
+}
+
+#[derive(Clone, Debug)]
+enum Operand {
+    Dot,
+    Nil,
+    Bool(bool),
+    Number(Number),
+    String(String),
+    Variable(String, Vec<String>),
+    Field(Vec<String>),
+    Chain(Box<Arg>, Vec<String>),
+    Function(String),
+    Pipe(Box<Pipe>),
+}
+
+/// A constant with the types that it can have.
+#[derive(Clone, Copy, Debug)]
+struct Number {
+    int: Option<i64>,
+    float: f64,
+    /// It is written as a float.
+    is_float: bool,
+}
+
+impl Program {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// When it is none, or names a function or variable that there is not.
+    pub fn parse(source: &str) -> Result<Self, ParseError> {
+        let templates = parser::parse(source)?;
+        Ok(Self { source: source.into(), templates: Arc::new(templates), missing: Missing::Default })
+    }
+
+    /// The same with another rule for missing keys.
+    #[must_use]
+    pub fn missing(mut self, missing: Missing) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Runs it on data; time and randomness come from the environment.
+    ///
+    /// # Errors
+    /// When a function fails, a field cannot be, or the budget is used up.
+    pub fn run(&self, data: &Value, env: &dyn Env) -> Result<String, RunError> {
+        run::run(self, data, env)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Missing, Program};
+    use crate::Value;
+
+    fn run(text: &str) -> Result<String, String> {
+        let data = Value::from(serde_json::json!({"s": "x", "n": 3, "list": [1, 2], "m": {"b": 1, "a": 2}, "null": null}));
+        Program::parse(text).map_err(|e| e.message)?.run(&data, &|_: &str| None).map_err(|e| e.message)
+    }
+
+    #[test]
+    fn templates() {
+        for (text, expected) in [
+            ("a {{- .s -}} b", "axb"),
+            ("{{range $k, $v := .m}}{{$k}}{{$v}}{{end}}", "a2b1"),
+            ("{{with .nope}}y{{else}}n{{end}}", "n"),
+            ("{{define \"t\"}}[{{.}}]{{end}}{{template \"t\" .n}}", "[3]"),
+            ("{{$x := 1}}{{range .list}}{{$x = .}}{{end}}{{$x}}", "2"),
+            ("{{/* c */}}{{printf \"%03d\" .n}}", "003"),
+            ("{{.nope}} {{.nope.x}}", "<no value> <no value>"),
+            ("{{$d := dict}}{{$_ := set $d \"k\" 1}}{{$d.k}}", "1"),
+            ("{{if and .s (eq .n 3)}}t{{end}}", "t"),
+            ("{{range 3}}{{if eq . 1}}{{continue}}{{end}}{{.}}{{end}}", "02"),
+        ] {
+            assert_eq!(run(text).as_deref(), Ok(expected), "{text}");
+        }
+        for bad in [
+            "{{",
+            "{{end}}",
+            "{{if}}x{{end}}",
+            "{{nofunc}}",
+            "{{$x}}",
+            "{{.null.x}}",
+            "{{upper 1}}",
+            "{{template \"x\"}}",
+            "{{.s.x}}",
+            "{{break}}",
+        ] {
+            assert!(run(bad).is_err(), "{bad}");
+        }
+        let strict = Program::parse("{{.nope}}").unwrap().missing(Missing::Error);
+        assert!(strict.run(&Value::map::<&str>([]), &|_: &str| None).is_err());
+    }
+
+    #[test]
+    fn hostile_templates_end() {
+        for text in [
+            format!("{{{{{}1{}}}}}", "(".repeat(100_000), ")".repeat(100_000)),
+            "{{if 1}}".repeat(100_000),
+            "{{define \"x\"}}{{template \"x\"}}{{end}}{{template \"x\"}}".to_owned(),
+            "{{range 100000000}}{{range 100000000}}x{{end}}{{end}}".to_owned(),
+            "{{define \"x\"}}{{template \"x\"}}{{template \"x\"}}{{end}}{{template \"x\"}}".to_owned(),
+            format!("{{{{ {} }}}}", "repeat 1000000 \"aaaaaaaaaa\"".to_owned() + &" | cat \"x\"".repeat(100)),
+        ] {
+            assert!(run(&text).is_err() || text.len() < 2_000);
+        }
+    }
+}

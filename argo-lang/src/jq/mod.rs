@@ -1,0 +1,155 @@
+//! jq as itchyny/gojq has it: `ignoreDifferences` rules, transforms of events, `valueFrom.jqFilter`.
+//!
+//! ```
+//! use argo_lang::{Value, jq::Program};
+//!
+//! let program = Program::parse(".items[] | select(.kind == \"Pod\") | .name").unwrap();
+//! let doc = Value::from(serde_json::json!({"items": [{"kind": "Pod", "name": "a"}, {"kind": "Job", "name": "b"}]}));
+//! assert_eq!(program.run(&doc, &|_: &str| None).unwrap(), [Value::from("a")]);
+//! ```
+//!
+//! The whole language: paths and assignments, `reduce`, `foreach`, `label`, destructuring with `?//`, definitions, formats, regular expressions, dates,
+//! streams. Objects are in the order of their keys, as gojq has them.
+//!
+//! Differences on purpose: `input`, modules and files are absent, `env` is empty; `now` is the caller's time; steps, depth and sizes are bounded, so a program
+//! that does not end is an error; numbers are 64-bit (gojq has integers of any size).
+
+use std::sync::Arc;
+
+use crate::{Env, ParseError, Value};
+
+mod ast;
+mod dates;
+mod formats;
+mod functions;
+mod lexer;
+mod ops;
+mod parser;
+mod paths;
+mod prelude;
+mod regexes;
+mod resolve;
+mod run;
+
+use ast::Query;
+
+/// A compiled filter; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Program(Arc<Query>);
+
+/// A text that is no filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// It is not of the language.
+    #[error("{0}")]
+    Parse(ParseError),
+    /// It names a function, variable or module that there is not.
+    #[error("{0}")]
+    Name(ParseError),
+}
+
+/// A filter that failed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct RunError {
+    /// What went wrong.
+    pub message: String,
+    /// The value of `error(…)`, if that is what went wrong.
+    pub value: Option<Value>,
+    /// What came out before.
+    pub emitted: Vec<Value>,
+}
+
+/// A value as gojq writes it: NaN as null, infinities as the largest numbers, nothing escaped for HTML.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    ops::text(value)
+}
+
+impl Program {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    /// When it is none, or names what there is not.
+    pub fn parse(source: &str) -> Result<Self, CompileError> {
+        let query = parser::parse(source).map_err(|e| match e {
+            parser::Failure::Syntax(error) => CompileError::Parse(error),
+            parser::Failure::Name(error) => CompileError::Name(error),
+        })?;
+        resolve::check(&query).map_err(CompileError::Name)?;
+        Ok(Self(Arc::new(query)))
+    }
+
+    /// All that comes out for an input.
+    ///
+    /// # Errors
+    /// When an operation does not fit its values, as `error` says, or the budget is used up.
+    pub fn run(&self, input: &Value, env: &dyn Env) -> Result<Vec<Value>, RunError> {
+        run::run(&self.0, input, env)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CompileError, Program};
+    use crate::Value;
+
+    fn run(program: &str, doc: &str) -> Result<String, String> {
+        let program = Program::parse(program).map_err(|e| e.to_string())?;
+        let doc = crate::go::json::decode(doc)?;
+        let out = program.run(&doc, &|_: &str| None).map_err(|e| e.message)?;
+        Ok(out.iter().map(|v| v.to_json_text().unwrap()).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn filters() {
+        for (program, doc, expected) in [
+            (".a[1:] | map(. + 1)", r#"{"a":[1,2,3]}"#, "[3,4]"),
+            ("to_entries | map(\"\\(.key)=\\(.value)\") | join(\",\")", r#"{"b":1,"a":2}"#, r#""a=2,b=1""#),
+            (".a |= empty", r#"{"a":1,"b":2}"#, r#"{"b":2}"#),
+            ("[limit(3; repeat(.))]", "1", "[1,1,1]"),
+            ("reduce .[] as [$a, $b] (0; . + $a * $b)", "[[1,2],[3,4]]", "14"),
+            ("def f(g): g | g; f(. * 2)", "3", "12"),
+            ("[paths]", r#"{"a":[1]}"#, r#"[["a"],["a",0]]"#),
+            ("del(.[] | select(. > 1))", "[1,2,3]", "[1]"),
+            (".a.b.c", "null", "null"),
+            ("try error(\"x\") catch .", "null", "\"x\""),
+            ("[.[] as [$a] ?// $a | $a]", "[[1],2]", "[1,2]"),
+            ("label $f | 1, break $f, 2", "null", "1"),
+            (".[] += 1", "[1,2]", "[2,3]"),
+            ("@base64 \"x\\(.)\"", "1", "\"xMQ==\""),
+            ("[foreach range(4) as $i (0; . + $i; select(. % 2 == 0))]", "null", "[0,6]"),
+        ] {
+            assert_eq!(run(program, doc).as_deref(), Ok(expected), "{program}");
+        }
+        for bad in [".a.b", ".[]", "1 +", "nope", "$x", "{", "error", "1 / 0", "\"x\" | test(\"(\")"] {
+            assert!(run(bad, "1").is_err(), "{bad}");
+        }
+        assert!(matches!(Program::parse("nope(1)"), Err(CompileError::Name(_))));
+    }
+
+    #[test]
+    fn hostile_filters_end() {
+        for program in [
+            "def f: f; f".to_owned(),
+            "def f: 1 + f; f".to_owned(),
+            "repeat(1)".to_owned(),
+            "[range(1e12)]".to_owned(),
+            "until(false; .)".to_owned(),
+            "recurse(.)".to_owned(),
+            "reduce range(1e6) as $i (0; [.])".to_owned(),
+            "reduce range(100) as $i (\"xx\"; . + .)".to_owned(),
+            "\"x\" * 1e12".to_owned(),
+            "[.[] = (range(1e9))]".to_owned(),
+            "(".repeat(100_000),
+            "[".repeat(100_000),
+            ".a".repeat(100_000),
+            "1 | ".repeat(100_000) + "1",
+            "-".repeat(100_000) + "1",
+        ] {
+            let out = run(&program, "[1]");
+            assert!(out.is_err() || program.len() > 1_000, "{}", &program[..20.min(program.len())]);
+        }
+        let _ = Value::Nil;
+    }
+}
