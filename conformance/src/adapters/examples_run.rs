@@ -41,7 +41,7 @@ pub(super) fn run(_file: &str, case: &Value, ctx: &Ctx) -> Outcome {
 }
 
 // The binary that stands beside this one, or the one that the environment names.
-fn binary() -> Option<PathBuf> {
+pub(super) fn binary() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(BINARY) {
         return Some(PathBuf::from(path));
     }
@@ -50,30 +50,51 @@ fn binary() -> Option<PathBuf> {
 }
 
 fn attempt(binary: &Path, folder: &Path, path: &str) -> Result<String, String> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let scratch = std::env::temp_dir().join(format!("argo-conformance-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
-    fs::create_dir_all(&scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
-    let outcome = attempt_in(&scratch, binary, folder, path);
-    let _ = fs::remove_dir_all(&scratch);
-    outcome
+    let documents = read(&folder.join(path))?;
+    let scratch = Scratch::new()?;
+    let printed = printed(&scratch, binary, folder, &folder.join(path), &documents)?;
+    phase(&printed).ok_or_else(|| "a workflow without phase was printed".to_owned())
 }
 
-fn attempt_in(scratch: &Path, binary: &Path, folder: &Path, path: &str) -> Result<String, String> {
-    let documents = read(&folder.join(path))?;
-    let (files, made) = needed(folder, path, &documents);
+/// A folder of its own for one run, removed at the end.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(super) fn new() -> Result<Self, String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("argo-conformance-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        Ok(Self(folder))
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs a file and gives what is printed: the workflow, or a list of them. What the file refers to is looked for below `folder`.
+pub(super) fn printed(scratch: &Scratch, binary: &Path, folder: &Path, file: &Path, documents: &[Value]) -> Result<Value, String> {
+    let (files, made) = needed(folder, file, documents);
     let mut command = Command::new(binary);
     command.arg("run").args(["-o", "json", "--timeout", &format!("{LIMIT}s")]);
-    if let Some(from) = from(&documents) {
+    if let Some(from) = from(documents) {
         command.args(["--from", &from]);
     }
     if !made.is_empty() {
-        let file = scratch.join("needed.yaml");
+        let file = scratch.path("needed.yaml");
         let text: Vec<String> = made.iter().map(ToString::to_string).collect();
         fs::write(&file, text.join("\n---\n")).map_err(|e| e.to_string())?;
         command.arg(file);
     }
-    command.args(files).arg(folder.join(path));
-    let (stdout, stderr) = (scratch.join("stdout"), scratch.join("stderr"));
+    command.args(files).arg(file);
+    let (stdout, stderr) = (scratch.path("stdout"), scratch.path("stderr"));
     let create = |path: &Path| File::create(path).map_err(|e| e.to_string());
     command.stdin(Stdio::null()).stdout(create(&stdout)?).stderr(create(&stderr)?);
     command.env_remove("KUBECONFIG").env("NO_COLOR", "1");
@@ -94,18 +115,15 @@ fn attempt_in(scratch: &Path, binary: &Path, folder: &Path, path: &str) -> Resul
         return Err(format!("did not end within {LIMIT} s"));
     }
     let printed = fs::read_to_string(&stdout).unwrap_or_default();
-    match serde_json::from_str::<Value>(&printed).ok().and_then(|w| phase(&w)) {
-        Some(phase) => Ok(phase),
-        None => {
-            let said = fs::read_to_string(&stderr).unwrap_or_default();
-            let said: String = said.trim().chars().take(300).collect();
-            Err(format!("no workflow was printed ({status}): {said}"))
-        }
-    }
+    serde_json::from_str(&printed).map_err(|_| {
+        let said = fs::read_to_string(&stderr).unwrap_or_default();
+        let said: String = said.trim().chars().take(300).collect();
+        format!("no workflow was printed ({status}): {said}")
+    })
 }
 
 // The phase of the workflow, or of the worst of several.
-fn phase(printed: &Value) -> Option<String> {
+pub(super) fn phase(printed: &Value) -> Option<String> {
     let one = |w: &Value| w.pointer("/status/phase").and_then(Value::as_str).map(str::to_owned);
     match printed.get("items").and_then(Value::as_array).or_else(|| printed.as_array()) {
         Some(items) => {
@@ -117,7 +135,7 @@ fn phase(printed: &Value) -> Option<String> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Value>, String> {
+pub(super) fn read(path: &Path) -> Result<Vec<Value>, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let documents = argo_core::yaml::parse_documents(&text).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(documents.into_iter().map(|d| d.value).filter(Value::is_object).collect())
@@ -142,7 +160,7 @@ fn from(documents: &[Value]) -> Option<String> {
 }
 
 /// What the documents refer to and do not define: files of the examples that do, and objects that none of them defines, made here.
-fn needed(folder: &Path, path: &str, documents: &[Value]) -> (BTreeSet<PathBuf>, Vec<Value>) {
+fn needed(folder: &Path, own: &Path, documents: &[Value]) -> (BTreeSet<PathBuf>, Vec<Value>) {
     let shelf = shelf(folder);
     let mut known: BTreeSet<(String, String)> = documents.iter().map(|d| (kind(d).to_owned(), name(d).to_owned())).collect();
     let (mut files, mut made) = (BTreeSet::new(), BTreeMap::new());
@@ -155,7 +173,7 @@ fn needed(folder: &Path, path: &str, documents: &[Value]) -> (BTreeSet<PathBuf>,
             if let Some(object) = made.get_mut(&id) {
                 fill(object, &key);
             } else if known.insert(id.clone()) {
-                match shelf.get(&id).filter(|(file, _)| *file != folder.join(path)) {
+                match shelf.get(&id).filter(|(file, _)| file != own) {
                     Some((file, object)) => {
                         files.insert(file.clone());
                         open.push(object.clone());

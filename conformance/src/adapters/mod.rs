@@ -4,6 +4,7 @@ use crate::Adapter;
 
 mod controller_traces;
 mod core;
+mod e2e_chains;
 mod examples;
 mod examples_run;
 mod go;
@@ -55,6 +56,7 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/govaluate" => Some(lang_govaluate::govaluate),
         "lang/fasttemplate" => Some(lang_govaluate::fasttemplate),
         "events/golden_govaluate" => Some(lang_govaluate::golden_govaluate),
+        "workflows/e2e_chains" => Some(e2e_chains::run),
         "examples/workflows" => Some(examples_run::run),
         "examples/round_trip" => Some(examples::round_trip),
         _ if file.starts_with("kubeapi/") => Some(kubeapi::run),
@@ -65,5 +67,5 @@ pub fn find(file: &str) -> Option<Adapter> {
 /// Whether the cases of a file must not run beside each other (they start real processes and are timed).
 #[must_use]
 pub fn serial(file: &str) -> bool {
-    file.starts_with("examples/")
+    matches!(file, "examples/workflows" | "workflows/e2e_chains")
 }

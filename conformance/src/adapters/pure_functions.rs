@@ -13,7 +13,7 @@ use argo_lang::{depends, expr, when};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::go::eval::{Host, Machine, Stop};
+use super::go::eval::{Machine, Nobody, Stop};
 use super::go::names::{constant, from_go};
 use crate::{Ctx, Outcome};
 
@@ -220,23 +220,6 @@ fn submit_options(options: Option<&Value>) -> SubmitOptions {
         parameters: list("parameters"),
         artifacts: list("artifacts"),
         owner_reference: None,
-    }
-}
-
-/// A host without objects and functions.
-struct Nobody;
-
-impl Host for Nobody {
-    fn object(&self, _name: &str) -> Option<Value> {
-        None
-    }
-
-    fn replace(&mut self, _name: &str, _value: Value) -> bool {
-        false
-    }
-
-    fn call(&mut self, _path: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
-        None
     }
 }
 

@@ -28,6 +28,23 @@ pub(crate) trait Host {
     fn call(&mut self, path: &str, arguments: &[Value]) -> Option<Result<Value, String>>;
 }
 
+/// A host without objects and functions.
+pub(crate) struct Nobody;
+
+impl Host for Nobody {
+    fn object(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
+    fn replace(&mut self, _name: &str, _value: Value) -> bool {
+        false
+    }
+
+    fn call(&mut self, _path: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
+        None
+    }
+}
+
 /// Variables, and the host.
 pub(crate) struct Machine<'h, H> {
     pub(crate) host: &'h mut H,

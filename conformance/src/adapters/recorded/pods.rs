@@ -38,6 +38,16 @@ fn fill_in(value: &mut Value) {
                     requests.entry(resource).or_insert(amount);
                 }
             }
+            for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
+                if let Some(probe) = map.get_mut(probe).and_then(Value::as_object_mut) {
+                    for (field, value) in [("failureThreshold", 3), ("periodSeconds", 10), ("successThreshold", 1), ("timeoutSeconds", 1)] {
+                        probe.entry(field).or_insert_with(|| Value::from(value));
+                    }
+                    if let Some(get) = probe.get_mut("httpGet").and_then(Value::as_object_mut) {
+                        get.entry("scheme").or_insert_with(|| Value::from("HTTP"));
+                    }
+                }
+            }
             map.values_mut().for_each(fill_in);
         }
         Value::Array(list) => list.iter_mut().for_each(fill_in),
