@@ -144,7 +144,7 @@ impl WorkflowRun {
     /// A node that stands where a task would have run.
     fn place_skipped(&mut self, act: &Act, state: &mut Dag, call: &Arc<Call>, phase: &str, message: &str) {
         let globals = self.globals.clone();
-        let called = self.called_of(act, call, &Layers(vec![&globals, &act.locals, &act.inputs]));
+        let called = self.called_of(act, call, &Layers::at(vec![&globals, &act.locals, &act.inputs], self.moment()));
         let name = Self::task_name(act, &call.name);
         let id = self.id_of(&name);
         if self.tree.get(&id).is_some() {
@@ -186,7 +186,7 @@ impl WorkflowRun {
     /// Expands a task into what is to run; a task whose condition is false, or whose loop is empty, gets its node at once.
     fn queue_task(&mut self, act: &Act, state: &mut Dag, call: &Arc<Call>, id: &str) -> Result<(), String> {
         let globals = self.globals.clone();
-        let scope = Layers(vec![&globals, &act.locals, &act.inputs, &state.scope]);
+        let scope = Layers::at(vec![&globals, &act.locals, &act.inputs, &state.scope], self.moment());
         let looped = !matches!(call.items, Items::Once);
         let mut skipped = None;
         if !(looped && call.when.contains("item")) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use argo_core::meta::IntOrString;
-use argo_core::workflows::{NodeFlag, NodeStatus, RetryStrategy, Template};
+use argo_core::workflows::{Inputs, NodeFlag, NodeStatus, RetryStrategy, Template};
 use jiff::{SignedDuration, Timestamp};
 
 use super::act::{Act, Called, Gate, Kind, Request, Retry, Steps, Stop};
@@ -33,7 +33,8 @@ impl WorkflowRun {
             Err((called, message)) => return Err(self.refuse(&request, &called, &message)),
         };
         let locals = self.locals(&request, &prepared);
-        let (template, inputs) = match self.process(&prepared, &request, &locals) {
+        let kept = self.tree.get(&id).and_then(|n| n.inputs.clone());
+        let (template, inputs) = match self.process(&prepared, &request, &locals, kept) {
             Ok(processed) => processed,
             Err(message) => return Err(self.refuse(&request, &called, &message)),
         };
@@ -189,9 +190,20 @@ impl WorkflowRun {
     }
 
     /// Inputs and rendered template of an execution.
-    pub(super) fn process(&self, prepared: &Arc<Prepared>, request: &Request, locals: &Layer) -> Result<(Template, Layer), String> {
-        let outer = Layers(vec![&self.globals, locals]);
-        let inputs = args::inputs(prepared, &request.args, &outer, self.library.as_ref())?;
+    ///
+    /// A node that is taken up keeps the inputs that it was started with: what they were made from may have changed.
+    pub(super) fn process(
+        &self,
+        prepared: &Arc<Prepared>,
+        request: &Request,
+        locals: &Layer,
+        kept: Option<Inputs>,
+    ) -> Result<(Template, Layer), String> {
+        let outer = Layers::at(vec![&self.globals, locals], self.moment());
+        let inputs = match kept {
+            Some(inputs) => inputs,
+            None => args::inputs(prepared, &request.args, &outer, self.library.as_ref())?,
+        };
         let names = args::input_names(&inputs, &prepared.template.outputs);
         let scope = outer.with(&names);
         let template = args::template(prepared, inputs, &scope)?;

@@ -247,7 +247,7 @@ impl WorkflowRun {
             let id = self.id_of(&node_name);
             let known = self.tree.get(&id).is_some();
             let globals = self.globals.clone();
-            let scope = Layers(vec![&globals]);
+            let scope = Layers::at(vec![&globals], self.moment());
             if !known && !holds(&hook.expression, &scope).unwrap_or(false) || !known && !self.may_run(false) {
                 continue;
             }
@@ -276,7 +276,7 @@ impl WorkflowRun {
             return (decided.then_some(id), false);
         }
         let globals = self.globals.clone();
-        let scope = Layers(vec![&globals]);
+        let scope = Layers::at(vec![&globals], self.moment());
         let wanted = known || (self.may_run(true) && (hook.expression.is_empty() || holds(&hook.expression, &scope).unwrap_or(false)));
         self.hooks.exit_decided = Some(wanted);
         if !wanted {
@@ -438,7 +438,7 @@ impl WorkflowRun {
         }
         for (key, from) in wanted.labels_from {
             let globals = self.globals.clone();
-            match super::args::expression(&from.expression, &Layers(vec![&globals])) {
+            match super::args::expression(&from.expression, &Layers::at(vec![&globals], self.moment())) {
                 Ok(value) => {
                     self.workflow.metadata.labels.insert(key, value);
                 }

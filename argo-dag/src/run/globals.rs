@@ -64,7 +64,7 @@ pub(super) fn of(workflow: &Workflow, spec: &WorkflowSpec) -> Layer {
 fn parameters_into(layer: &mut Layer, spec: &WorkflowSpec) {
     for parameter in &spec.arguments.parameters {
         let Some(value) = parameter.value.as_ref().or(parameter.default.as_ref()) else { continue };
-        let rendered = super::doc::render_text(value.as_str(), &Layers(vec![&*layer]), Policy::KeepUnknown);
+        let rendered = super::doc::render_text(value.as_str(), &Layers::at(vec![&*layer], None), Policy::KeepUnknown);
         let rendered = rendered.unwrap_or_else(|_| value.to_string());
         layer.insert(format!("workflow.parameters.{}", parameter.name), text(rendered));
     }
@@ -87,7 +87,7 @@ pub(super) fn render(spec: &WorkflowSpec, globals: &Layer) -> Result<WorkflowSpe
     let templates = std::mem::take(&mut rest.templates);
     let defaults = rest.template_defaults.take();
     let value = serde_json::to_value(&rest).map_err(|e| e.to_string())?;
-    let rendered = Doc::parse(value).render(&Layers(vec![globals]), Policy::KeepUnknown).map_err(|e| e.to_string())?;
+    let rendered = Doc::parse(value).render(&Layers::at(vec![globals], None), Policy::KeepUnknown).map_err(|e| e.to_string())?;
     let mut spec: WorkflowSpec = serde_json::from_value(rendered).map_err(|e| e.to_string())?;
     spec.templates = templates;
     spec.template_defaults = defaults;

@@ -64,7 +64,7 @@ impl WorkflowRun {
                 } else {
                     let own = outputs::names(prefix, node, None);
                     let globals = self.globals.clone();
-                    let layers = Layers(vec![&globals, &act.locals, &act.inputs, scope, &own]);
+                    let layers = Layers::at(vec![&globals, &act.locals, &act.inputs, scope, &own], self.moment());
                     match holds(&hook.expression, &layers) {
                         Ok(fires) => fires,
                         Err(message) => {
@@ -110,7 +110,7 @@ impl WorkflowRun {
     ) -> Option<String> {
         let own = outputs::names(prefix, node, None);
         let globals = self.globals.clone();
-        let layers = Layers(vec![&globals, &act.locals, &act.inputs, scope, &own]);
+        let layers = Layers::at(vec![&globals, &act.locals, &act.inputs, scope, &own], self.moment());
         let request = hook_request(hook, &layers).map(|(target, arguments)| Request {
             name: hook_name.to_owned(),
             parent: Some(act.id.clone()),

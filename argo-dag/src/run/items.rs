@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn suffixes(items: &Items) -> Vec<String> {
-        turns(items, &Layers(vec![])).unwrap().unwrap().into_iter().map(|t| t.suffix).collect()
+        turns(items, &Layers::at(vec![], None)).unwrap().unwrap().into_iter().map(|t| t.suffix).collect()
     }
 
     #[test]
@@ -168,7 +168,7 @@ mod tests {
     fn a_parameter_that_is_no_list_is_an_error_in_gos_words() {
         let param = Items::Param(Doc::parse(json!("nope")));
         assert_eq!(
-            turns(&param, &Layers(vec![])).unwrap_err(),
+            turns(&param, &Layers::at(vec![], None)).unwrap_err(),
             "withParam value could not be parsed as a JSON list: nope: invalid character 'o' in literal null (expecting 'u')"
         );
     }

@@ -282,6 +282,12 @@ impl WorkflowRun {
         argo_core::ids::node_id(self.name(), node)
     }
 
+    fn moment(&self) -> Option<scope::Moment> {
+        let uid = u64::from(argo_core::ids::fnv1a32(self.workflow.metadata.uid.as_bytes()));
+        let nanos = u64::from_le_bytes(self.now.as_nanosecond().to_le_bytes().first_chunk::<8>().copied().unwrap_or_default());
+        Some(scope::Moment { now: self.now, seed: (uid << 32) ^ nanos })
+    }
+
     fn time(&self) -> Option<Time> {
         Some(Time::truncated(self.now))
     }

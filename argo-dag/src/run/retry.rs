@@ -159,7 +159,7 @@ impl WorkflowRun {
         if !strategy.expression.is_empty() {
             let mut names = last_retry(last, "-1");
             names.insert("retries".to_owned(), text(count.saturating_sub(1).to_string()));
-            let scope = Layers(vec![&self.globals, &act.inputs, &names]);
+            let scope = Layers::at(vec![&self.globals, &act.inputs, &names], self.moment());
             if !holds(&strategy.expression, &scope)? {
                 return Ok(Verdict::Over("retryStrategy.expression evaluated to false".to_owned()));
             }
@@ -192,7 +192,7 @@ impl WorkflowRun {
             flag: Some(flag),
             ..act.request.clone()
         };
-        let (template, inputs) = match self.process(&act.prepared, &request, &locals) {
+        let (template, inputs) = match self.process(&act.prepared, &request, &locals, self.tree.get(&id).and_then(|n| n.inputs.clone())) {
             Ok(processed) => processed,
             Err(message) => {
                 let _ = self.refuse(&request, &act.called, &message);

@@ -135,7 +135,7 @@ impl WorkflowRun {
 
     fn queue_group(&mut self, act: &Act, state: &mut Steps, group: &[Arc<Call>], group_name: &str, group_id: &str) -> Result<(), String> {
         let globals = self.globals.clone();
-        let scope = Layers(vec![&globals, &act.locals, &act.inputs, &state.scope]);
+        let scope = Layers::at(vec![&globals, &act.locals, &act.inputs, &state.scope], self.moment());
         let mut queue = Vec::new();
         for (ordinal, call) in group.iter().enumerate() {
             let ordinal = u32::try_from(ordinal).unwrap_or(u32::MAX);
@@ -247,7 +247,7 @@ impl WorkflowRun {
         }
         let call = Arc::clone(&queued.call);
         let globals = self.globals.clone();
-        let layers = Layers(vec![&globals, &act.locals, &act.inputs, scope, &queued.item]);
+        let layers = Layers::at(vec![&globals, &act.locals, &act.inputs, scope, &queued.item], self.moment());
         let node_exists = self.tree.get(&id).is_some();
         let when = match render_text(&call.when, &layers, Policy::KeepUnknown) {
             Ok(when) => when,
@@ -387,7 +387,7 @@ impl WorkflowRun {
             return Some(inline.template.outputs.clone());
         }
         let globals = self.globals.clone();
-        let layers = Layers(vec![&globals, &act.locals, &act.inputs]);
+        let layers = Layers::at(vec![&globals, &act.locals, &act.inputs], self.moment());
         let target: Target = call.target.render(&layers, Policy::KeepUnknown).ok().and_then(|v| serde_json::from_value(v).ok())?;
         let (origin, name) = match target.template_ref {
             Some(r) if r.cluster_scope => (super::Origin::Cluster(r.name), r.template),
@@ -404,7 +404,7 @@ impl WorkflowRun {
     /// Ends a template made of calls well: with its outputs.
     pub(super) fn finish_composite(&mut self, act: &Act, scope: &Layer, outbound: Vec<String>) {
         let globals = self.globals.clone();
-        let layers = Layers(vec![&globals, &act.locals, &act.inputs, scope]);
+        let layers = Layers::at(vec![&globals, &act.locals, &act.inputs, scope], self.moment());
         match outputs::of_template(outputs::declared(&act.prepared.template), &layers) {
             Ok(made) => {
                 self.change(&act.id, |n| {

@@ -18,7 +18,7 @@ const COMPLETED: &str = "workflows.argoproj.io/report-outputs-completed";
 const API_VERSION: &str = "argoproj.io/v1alpha1";
 
 /// Tries of one request while the API does not answer.
-const TRIES: u32 = 12;
+const TRIES: u32 = 60;
 
 /// Reports through the `WorkflowTaskResult` named after the node's id.
 #[derive(Clone)]
