@@ -130,7 +130,7 @@ pub(crate) async fn plan(
         image_root: resolved.root,
         mounts: Vec::new(),
         host_mounts: ctx.host_mounts.clone(),
-        hidden: vec![ctx.root.clone()],
+        hidden: std::iter::once(&ctx.root).chain(&ctx.options.hidden).cloned().collect(),
         survive: ctx.options.survive,
         shim_args: ctx.shim_args.clone(),
         node_pid: std::process::id(),

@@ -80,9 +80,8 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
             report(&shared, &worker, &mut reported, &mut conditions).await;
         }
         if worker.finished() && received.is_empty() {
-            if worker.pod.metadata.deletion_timestamp.is_some() {
+            if to_be_removed(&worker.pod) {
                 remove(&ctx, &worker.pod).await;
-                break;
             }
             break;
         }
@@ -106,6 +105,11 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
             worker.handle(input, (ctx.clock)());
         }
     }
+}
+
+/// Whether the object of a pod that has ended waits for its node: one that is deleted without grace does not, even if finalizers keep it.
+pub(crate) fn to_be_removed(pod: &Pod) -> bool {
+    pod.metadata.deletion_timestamp.is_some() && pod.metadata.deletion_grace_period_seconds != Some(0)
 }
 
 /// Deletes the object of a pod that has ended, as only its node may.

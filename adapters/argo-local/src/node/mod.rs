@@ -90,6 +90,8 @@ pub struct NodeOptions {
     pub executor: Vec<OsString>,
     /// Image whose containers are the executor.
     pub executor_image: String,
+    /// Folders of the host that containers are not to see, besides the node's own; where they have a file system of their own.
+    pub hidden: Vec<PathBuf>,
     /// Most pods at a time; more wait. Kubernetes' own default is 110.
     pub max_pods: u32,
     /// Folder that stands for all object stores: the executor's containers find it as `ARGO_LOCAL_ARTIFACTS`. Made where it is missing.
@@ -116,6 +118,7 @@ impl NodeOptions {
             shim: vec![program.into_os_string(), "__node".into()],
             executor: Vec::new(),
             executor_image: String::new(),
+            hidden: Vec::new(),
             max_pods: 110,
             artifacts: None,
             images: Images::default(),
@@ -473,7 +476,7 @@ impl Pods {
             return;
         }
         if terminal(&pod) || self.handles.contains_key(&uid) {
-            if pod.metadata.deletion_timestamp.is_some() {
+            if driver::to_be_removed(&pod) {
                 driver::remove(&self.ctx, &pod).await;
             }
             return;
@@ -484,7 +487,7 @@ impl Pods {
 
     /// A pod's task has ended: a deletion that it did not hear of any more is done here.
     async fn over(&mut self, uid: &str) {
-        if let Some(pod) = self.registry.by_uid(uid).filter(|pod| pod.metadata.deletion_timestamp.is_some()) {
+        if let Some(pod) = self.registry.by_uid(uid).filter(driver::to_be_removed) {
             driver::remove(&self.ctx, &pod).await;
         }
     }

@@ -81,6 +81,7 @@ fn kept(pod: &Pod) -> Pod {
             namespace: meta.namespace.clone(),
             uid: meta.uid.clone(),
             deletion_timestamp: meta.deletion_timestamp.clone(),
+            deletion_grace_period_seconds: meta.deletion_grace_period_seconds,
             ..ObjectMeta::default()
         },
         spec: pod.spec.as_ref().map(|spec| PodSpec {

@@ -87,7 +87,8 @@ fn container(worker: &Worker, unit: &Unit) -> ContainerStatus {
         last_state: Some(last_state.unwrap_or_default()),
         name: unit.spec.name.clone(),
         ready: unit.ready(),
-        restart_count: i32::try_from(unit.attempt).unwrap_or(i32::MAX),
+        // Counted when the restart has happened, not when it is due.
+        restart_count: shown.map_or(0, |attempt| i32::try_from(attempt).unwrap_or(i32::MAX)),
         started: Some(unit.started()),
         state: Some(state),
         ..ContainerStatus::default()

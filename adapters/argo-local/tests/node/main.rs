@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         pods::restart,
         pods::deleted_with_grace,
         pods::killed_after_grace,
+        pods::finalizer,
         pods::deadline,
         pods::last_words,
         pods::logs,

@@ -6,7 +6,7 @@ use argo_local::backend::LogOptions;
 use argo_local::node::{Images, Isolation, Program};
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret};
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::world::{World, processes, script, script_with, terminated};
@@ -139,7 +139,11 @@ pub(crate) async fn late_config() {
         .until("late", |pod| pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CreateContainerConfigError")
         .await;
     assert_eq!(waiting["status"]["containerStatuses"][0]["state"]["waiting"]["message"], "configmap \"late\" not found");
-    assert!(world.log_with("late", LogOptions::default()).await.unwrap_err().contains("waiting to start: CreateContainerConfigError"));
+    let start = Instant::now();
+    while !world.log_with("late", LogOptions::default()).await.unwrap_err().contains("waiting to start: CreateContainerConfigError") {
+        assert!(start.elapsed() < Duration::from_secs(10), "the node hears of its own status by its watch");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let maps: Api<ConfigMap> = Api::namespaced(world.client(), "default");
     let map = json!({"metadata": {"name": "late"}, "data": {"k": "came"}});
     maps.create(&PostParams::default(), &serde_json::from_value(map).unwrap()).await.unwrap();
@@ -201,6 +205,26 @@ pub(crate) async fn deleted_with_grace() {
     world.delete("pod", 20).await;
     world.until("pod", serde_json::Value::is_null).await;
     assert_eq!(std::fs::read_to_string(folder.path().join("end")).unwrap(), "hook\nterm\n");
+    world.stop().await;
+}
+
+/// A finalizer keeps the object of a pod that has ended, and the node leaves it alone.
+pub(crate) async fn finalizer() {
+    let world = World::new().await;
+    let mut pod = script_with("pod", "sleep 1000", json!({}), json!({"terminationGracePeriodSeconds": 1}));
+    pod["metadata"]["finalizers"] = json!(["example.com/keep"]);
+    world.create(pod).await;
+    world.until("pod", |pod| pod["status"]["phase"] == "Running").await;
+    world.delete("pod", 1).await;
+    let kept = world.ended("pod").await;
+    world.until("pod", |pod| pod["metadata"]["deletionGracePeriodSeconds"] == 0).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = world.pod("pod").await["metadata"]["resourceVersion"].clone();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(world.pod("pod").await["metadata"]["resourceVersion"], before, "nothing goes on: {kept:#}");
+    let patch = json!({"metadata": {"finalizers": null}});
+    world.pods().patch("pod", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    world.until("pod", serde_json::Value::is_null).await;
     world.stop().await;
 }
 
