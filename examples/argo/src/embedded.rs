@@ -11,7 +11,7 @@ use argo_dag::RunConfig;
 use argo_dag::pod::{ImageConfig, PodOptions};
 use argo_kube::{ControllerConfig, RolloutController, WorkflowController, crd};
 use argo_local::node::{ApiAccess, Images, Node, NodeOptions, Program};
-use argo_local::{LocalCluster, LocalClusterOptions};
+use argo_local::{LocalCluster, LocalClusterOptions, StartError};
 use kube::Client;
 use serde_json::json;
 use tokio::sync::watch;
@@ -77,18 +77,7 @@ impl Embedded {
             }
         };
         let folder = prepare(&folder)?;
-        let cluster = LocalCluster::start(LocalClusterOptions {
-            data_dir: options.data.as_ref().map(|_| folder.join("api")),
-            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port.unwrap_or(0)))),
-            ..LocalClusterOptions::default()
-        });
-        let cluster = cluster.await.map_err(|e| {
-            let failure = cannot_start(chain(&e));
-            match options.port {
-                Some(port) => failure.hint(format!("is port {port} in use? without --port a free one is taken")),
-                None => failure,
-            }
-        })?;
+        let cluster = serve(options, &folder).await?;
         let client = cluster.client();
         crd::install(client.clone()).await.map_err(|e| cannot_start(format!("the kinds cannot be installed: {e}")))?;
 
@@ -154,6 +143,42 @@ impl Embedded {
         self.cluster.shutdown().await;
         node
     }
+}
+
+/// Starts the API. With a data folder it listens where it did before: pods that outlived the last process still ask there.
+async fn serve(options: &Options, folder: &Path) -> Outcome<LocalCluster> {
+    let port_file = folder.join("port");
+    let persistent = options.data.is_some();
+    let before: Option<u16> = std::fs::read_to_string(&port_file).ok().and_then(|text| text.trim().parse().ok());
+    let start = |port: u16| {
+        LocalCluster::start(LocalClusterOptions {
+            data_dir: persistent.then(|| folder.join("api")),
+            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            ..LocalClusterOptions::default()
+        })
+    };
+    let started = match (options.port, before) {
+        (Some(port), _) => start(port).await,
+        (None, Some(port)) => match start(port).await {
+            Err(StartError::Serve(error)) => {
+                tracing::warn!("pods that still run lose the API, which cannot listen on port {port} again: {error}");
+                start(0).await
+            }
+            other => other,
+        },
+        (None, None) => start(0).await,
+    };
+    let cluster = started.map_err(|e| {
+        let failure = cannot_start(chain(&e));
+        match (options.port, &e) {
+            (Some(_), StartError::Serve(_)) => failure.hint("without --port a free one is taken"),
+            _ => failure,
+        }
+    })?;
+    if let Some(address) = cluster.address().filter(|_| persistent) {
+        std::fs::write(&port_file, address.port().to_string()).map_err(|e| cannot_start(format!("{}: {e}", port_file.display())))?;
+    }
+    Ok(cluster)
 }
 
 fn cannot_start(message: String) -> Failure {

@@ -1,4 +1,5 @@
 //! The program as users run it: workflows as real processes, exit codes, and what is said about what is wrong.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -201,7 +201,7 @@ mod tests {
         .unwrap();
         let now = Timestamp::from_second(65).unwrap();
         let expected = ["NAME   STATUS    AGE   DURATION   PRIORITY   MESSAGE", "w      Running   1m    1m         2"];
-        assert_eq!(lines(&[workflow.clone()], false, false, true, now, Look::default()), expected);
+        assert_eq!(lines(std::slice::from_ref(&workflow), false, false, true, now, Look::default()), expected);
         let wide = lines(&[workflow], true, true, false, now, Look::default());
         assert_eq!(wide, ["n   w   Running   1m   1m   2      0/1/0   p=1"]);
     }
