@@ -9,6 +9,9 @@ use crate::{ParseError, Span, sprig};
 /// Deepest nesting of brackets and blocks.
 const MOST_DEPTH: usize = 100;
 
+/// Most variables that are in scope at once.
+const MOST_VARIABLES: usize = 2_000;
+
 pub(super) fn parse(source: &str) -> Result<BTreeMap<String, Vec<Node>>, ParseError> {
     let mut parser = Parser {
         pieces: pieces(source)?.into_iter(),
@@ -328,6 +331,9 @@ impl Parser {
                         }
                     } else {
                         self.variables.extend(names.iter().cloned());
+                        if self.variables.len() > MOST_VARIABLES {
+                            return fail("too many variables", action.span());
+                        }
                     }
                     pipe.declared = names;
                     return Ok(());

@@ -146,6 +146,7 @@ mod tests {
             ".a".repeat(100_000),
             "1 | ".repeat(100_000) + "1",
             "-".repeat(100_000) + "1",
+            "reduce . as $x (0; 0), ".repeat(20_000) + "1",
         ] {
             let out = run(&program, "[1]");
             assert!(out.is_err() || program.len() > 1_000, "{}", &program[..20.min(program.len())]);

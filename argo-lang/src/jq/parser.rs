@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Read<Query> {
     if tokens.len() > 200_000 {
         return Err(Failure::Syntax(ParseError::new("the program is too long", Span::new(0, text.len()))));
     }
-    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, end: Span::new(text.len(), text.len()) };
+    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, plain: false, end: Span::new(text.len(), text.len()) };
     parser.modules()?;
     if parser.peek().is_none() {
         return Err(Failure::Name(ParseError::new("missing query (try \".\")", parser.end)));
@@ -43,7 +43,7 @@ pub(super) fn parse(text: &str) -> Read<Query> {
 /// Reads definitions only, for the functions that are written in the language itself.
 pub(super) fn definitions(text: &str) -> Vec<Definition> {
     let Ok(tokens) = tokens(text) else { return Vec::new() };
-    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, end: Span::default() };
+    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, plain: false, end: Span::default() };
     let mut out = Vec::new();
     while parser.is_word("def") {
         match parser.definition() {
@@ -59,6 +59,8 @@ struct Parser {
     at: usize,
     depth: usize,
     operators: usize,
+    /// The next term leaves a following `as` alone.
+    plain: bool,
     end: Span,
 }
 
@@ -345,6 +347,7 @@ impl Parser {
     }
 
     fn term(&mut self) -> Read<Query> {
+        let plain = std::mem::take(&mut self.plain);
         let span = self.span();
         let Some(token) = self.peek().cloned() else { return self.unexpected() };
         self.at += 1;
@@ -392,6 +395,7 @@ impl Parser {
             Token::Symbol("{") => self.object()?,
             Token::Symbol("-" | "+") => {
                 self.deeper()?;
+                self.plain = plain;
                 let operand = self.term()?;
                 self.depth -= 1;
                 let negative = matches!(token, Token::Symbol("-"));
@@ -403,10 +407,10 @@ impl Parser {
                 return self.unexpected();
             }
         };
-        self.suffixes(query)
+        self.suffixes(query, plain)
     }
 
-    fn suffixes(&mut self, mut query: Query) -> Read<Query> {
+    fn suffixes(&mut self, mut query: Query, plain: bool) -> Read<Query> {
         loop {
             self.chained()?;
             match self.peek().cloned() {
@@ -437,7 +441,7 @@ impl Parser {
                         _ => return self.unexpected(),
                     }
                 }
-                Some(Token::Word(word)) if word == "as" => return self.binding(query),
+                Some(Token::Word(word)) if word == "as" && !plain => return self.binding(query),
                 _ => return Ok(query),
             }
         }
@@ -471,7 +475,7 @@ impl Parser {
                 Part::Code(tokens) => {
                     self.deeper()?;
                     let end = tokens.last().map_or(self.end, |(_, s)| Span::new(s.end, s.end));
-                    let mut inner = Parser { tokens, at: 0, depth: self.depth, operators: self.operators, end };
+                    let mut inner = Parser { tokens, at: 0, depth: self.depth, operators: self.operators, plain: false, end };
                     let query = inner.query()?;
                     if inner.peek().is_some() {
                         return inner.unexpected();
@@ -614,30 +618,9 @@ impl Parser {
 
     fn loop_head(&mut self) -> Read<(Query, Pattern)> {
         self.deeper()?;
-        // `reduce term as $x (…)`: the term must not take the `as` for its own binding.
-        let start = self.at;
-        let mut open = 0_usize;
-        let mut stop = None;
-        for (i, (token, _)) in self.tokens.iter().enumerate().skip(start) {
-            match token {
-                Token::Symbol("(" | "[" | "{") => open += 1,
-                Token::Symbol(")" | "]" | "}") => open = open.saturating_sub(1),
-                Token::Word(w) if w == "as" && open == 0 => {
-                    stop = Some(i);
-                    break;
-                }
-                _ => {}
-            }
-        }
-        let Some(stop) = stop else { return self.unexpected() };
-        let tail = self.tokens.split_off(stop);
-        let source = self.term();
-        let complete = self.at == self.tokens.len();
-        self.tokens.extend(tail);
-        let source = source?;
-        if !complete {
-            return self.unexpected();
-        }
+        // The `as` after the term is the loop's, not a binding of the term's own.
+        self.plain = true;
+        let source = self.term()?;
         self.expect_word("as")?;
         let pattern = self.pattern()?;
         self.expect("(")?;

@@ -134,6 +134,7 @@ mod tests {
             format!("return {}1", "(".repeat(100_000)),
             format!("return 1{}", "+1".repeat(100_000)),
             "do ".repeat(100_000),
+            (0..100_000).map(|i| format!("local a{i} = a{}\n", i / 2)).collect(),
             "local t = {} t.t = t return t".to_owned(),
             "return setmetatable({}, {__index = function(t, k) return t[k] end}).x".to_owned(),
         ] {

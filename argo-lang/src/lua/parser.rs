@@ -11,6 +11,9 @@ const MOST_DEPTH: usize = 100;
 /// Most operators of one expression, and calls and members of one chain.
 const MOST_CHAIN: usize = 200;
 
+/// Most local variables that are in scope at once, as in the reference.
+const MOST_LOCALS: usize = 200;
+
 type Read<T> = Result<T, ParseError>;
 
 pub(super) fn parse(text: &[u8]) -> Read<Body> {
@@ -205,6 +208,9 @@ impl Parser {
     }
 
     fn statement(&mut self) -> Read<Stat> {
+        if self.known() > MOST_LOCALS {
+            return self.fail("too many local variables");
+        }
         let line = self.line();
         let Some(Token::Word(word)) = self.peek().cloned() else {
             if self.eat("::") {
