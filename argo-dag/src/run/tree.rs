@@ -160,10 +160,8 @@ impl Tree {
     pub(super) fn add_child(&mut self, parent: &str, child: &str) {
         let Some(node) = self.nodes.get_mut(parent) else { return };
         // Fan-out has many children of one parent, fan-in many parents of one child: the shorter list is searched.
-        // A child that is not there yet has no list of its own.
-        let there = self.around.get(child);
-        let parents = there.map_or(&[][..], |a| a.parents.as_slice());
-        let known = if there.is_some() && parents.len() < node.children.len() {
+        let parents = self.around.get(child).map(|a| &a.parents).or_else(|| self.expected.get(child)).map_or(&[][..], Vec::as_slice);
+        let known = if parents.len() < node.children.len() {
             parents.iter().any(|p| p == parent)
         } else {
             node.children.iter().any(|c| c == child)

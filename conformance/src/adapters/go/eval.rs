@@ -52,6 +52,8 @@ pub(crate) struct Machine<'h, H> {
     aliases: BTreeMap<String, String>,
     /// How many assertions were looked at.
     pub(crate) checked: usize,
+    /// Something was changed in a way that is not understood: what follows means nothing.
+    pub(crate) lost: bool,
 }
 
 fn opaque<T>(what: impl Into<String>) -> Result<T, Stop> {
@@ -60,7 +62,7 @@ fn opaque<T>(what: impl Into<String>) -> Result<T, Stop> {
 
 impl<'h, H: Host> Machine<'h, H> {
     pub(crate) fn new(host: &'h mut H) -> Self {
-        Self { host, variables: BTreeMap::new(), aliases: BTreeMap::new(), checked: 0 }
+        Self { host, variables: BTreeMap::new(), aliases: BTreeMap::new(), checked: 0, lost: false }
     }
 
     /// Evaluates source text.
@@ -82,11 +84,20 @@ impl<'h, H: Host> Machine<'h, H> {
         self.assign(&targets.map_err(Stop::Opaque)?, &expr)
     }
 
-    /// Makes a variable unknown.
+    /// Makes variables unknown that could not be bound. Where an object was to be changed, all is lost.
     pub(crate) fn forget(&mut self, targets: &str) {
         for name in targets.split(',') {
             self.variables.remove(name.trim());
+            self.lost |= name.contains('.') || name.contains('[');
         }
+    }
+
+    /// Makes the flags and counters unknown that source text names.
+    pub(crate) fn forget_flags(&mut self, source: &str) {
+        let words: Vec<&str> = source.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        // Where the source was cut short it may have named any.
+        let cut = source.contains("{...}");
+        self.variables.retain(|name, value| value.as_object().is_some_and(|o| !o.is_empty()) || !(cut || words.contains(&name.as_str())));
     }
 
     /// One assertion of testify: its kind and arguments.
@@ -158,7 +169,11 @@ impl<'h, H: Host> Machine<'h, H> {
         for rest in targets {
             if let Expr::Name(name) = rest {
                 // The second result: an error, or whether a map had the key.
-                let second = if name == "ok" { json!(!value.is_null()) } else { Value::Null };
+                let second = match name.as_str() {
+                    "ok" => json!(!value.is_null()),
+                    _ if value.is_null() && self.path(expr).is_some_and(|p| p.ends_with("GetNodeByName()")) => json!("no such node"),
+                    _ => Value::Null,
+                };
                 self.variables.insert(name.clone(), second);
             }
         }
@@ -374,6 +389,11 @@ impl<'h, H: Host> Machine<'h, H> {
         let values: Vec<Evaluated> = arguments.iter().map(|a| self.value(a)).collect();
         if let Some(path) = self.path(callee) {
             let plain: Vec<Value> = values.iter().map(|v| v.clone().unwrap_or_default()).collect();
+            let writes = path.ends_with(".Create") || path.ends_with(".Update");
+            if writes && values.iter().skip(1).take(1).any(Result::is_err) {
+                self.lost = true;
+                return opaque("what is written is not known");
+            }
             if let Some(result) = self.host.call(&path, &plain) {
                 return result.map_err(Stop::Opaque);
             }

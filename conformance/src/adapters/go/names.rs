@@ -50,6 +50,13 @@ pub(crate) fn constant(package: &str, name: &str) -> Option<Value> {
             None
         }
         "apiv1" | "corev1" => name.strip_prefix("Pod").and_then(text),
+        // Durations are in seconds here.
+        "time" => match name {
+            "Second" => Some(Value::from(1)),
+            "Minute" => Some(Value::from(60)),
+            "Hour" => Some(Value::from(3600)),
+            _ => None,
+        },
         "metav1" => name.strip_prefix("Condition").and_then(text),
         "common" => text(match name {
             "LabelKeyCompleted" => "workflows.argoproj.io/completed",

@@ -72,7 +72,14 @@ impl Shelf {
     pub(crate) fn remember(&self, config_map: &str, key: &str, entry: &MemoEntry) {
         let Ok(text) = serde_json::to_string(entry) else { return };
         let mut map = self.config_map(config_map).map_or_else(|| json!({}), |m| m.as_ref().clone());
-        argo_core::patch::merge::apply(&mut map, &json!({"data": {key: text}}));
+        argo_core::patch::merge::apply(
+            &mut map,
+            &json!({
+                // As the driver makes it.
+                "metadata": {"name": config_map, "labels": {"workflows.argoproj.io/configmap-type": "Cache"}},
+                "data": {key: text},
+            }),
+        );
         self.put_config_map(config_map.to_owned(), map);
     }
 }
