@@ -14,7 +14,7 @@ const STOPPED: [i32; 2] = [137, 143];
 pub(super) fn outcome(pod: &PodSeen, template: &Template) -> Outcome {
     let daemon = template.daemon == Some(true);
     let mut outcome =
-        Outcome { exit_code: exit_code(pod), finished_at: finished_at(pod), report_lost: report_lost(pod), ..Outcome::default() };
+        Outcome { exit_code: exit_code(pod), finished_at: finished_at(pod), report_lost: report_lost(pod, template), ..Outcome::default() };
     let (phase, message) = match pod.phase.as_str() {
         "Pending" => ("Pending", waiting_for(pod)),
         // A daemon is to run until it is stopped: one that ends by itself has failed.
@@ -128,13 +128,17 @@ fn finished_at(pod: &PodSeen) -> Option<Time> {
     pod.init_containers.iter().chain(&pod.containers).filter_map(ended).max()
 }
 
-fn report_lost(pod: &PodSeen) -> bool {
+fn report_lost(pod: &PodSeen, template: &Template) -> bool {
     let ended = matches!(pod.phase.as_str(), "Succeeded" | "Failed");
     match pod.containers.iter().find(|c| c.name == "wait").map(|c| &c.state) {
         Some(ContainerState::Terminated { exit_code, .. }) => *exit_code != 0,
         Some(ContainerState::Waiting { .. }) => ended,
         Some(ContainerState::Running { .. }) => false,
-        // Resource and data pods have no `wait`: what they did not report while `main` ran will not come either.
-        None => ended,
+        // Resource and data pods have no `wait`: `main` reports before it ends, but the report may be seen after the end. One that failed, or had
+        // nothing to report, is not waited for.
+        None => {
+            let reports = template.data.is_some() || !template.outputs.parameters.is_empty();
+            ended && !(pod.phase == "Succeeded" && reports)
+        }
     }
 }

@@ -372,8 +372,8 @@ impl WorkflowRun {
                 self.timer_at(at, id);
                 self.change(id, |n| n.message = format!("{NOT_CREATED}{message}"));
             }
-            (_, Gate::Memo) => self.memo_answer(&id.to_owned(), Ok(None)),
-            (_, Gate::Locks) => self.locks_answer(&id.to_owned(), LockOutcome::Refused { message: message.to_owned() }),
+            (_, Gate::Memo) => self.memo_answer(id, Ok(None)),
+            (_, Gate::Locks) => self.locks_answer(id, LockOutcome::Refused { message: message.to_owned() }),
             _ => {
                 let message = message.to_owned();
                 self.set_error(id, &message);

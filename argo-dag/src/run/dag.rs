@@ -317,7 +317,7 @@ impl WorkflowRun {
             if task.left == 0 {
                 let group = self.id_of(&Self::task_name(act, &name));
                 let phases = task.expanded.iter().filter_map(|id| self.tree.get(id)).map(|n| n.phase.clone());
-                let phase = phases.filter(|p| is_failed(p)).last().unwrap_or_else(|| "Succeeded".to_owned());
+                let phase = phases.rev().find(|p| is_failed(p)).unwrap_or_else(|| "Succeeded".to_owned());
                 self.set_phase(&group, &phase, None);
                 self.touched.entry(act.id.clone()).or_default().push(group);
             }

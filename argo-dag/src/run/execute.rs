@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::act::{Act, Called, Gate, Kind, Request, Retry, Steps, Stop};
 use super::calls::{Body, Origin, Prepared};
+use super::pods::is_progress;
 use super::scope::{Layer, Layers, text};
 use super::tree::{self, is_executable};
 use super::{WorkflowRun, args};
@@ -16,6 +17,8 @@ use super::{WorkflowRun, args};
 const MOST_DEPTH: usize = 100;
 /// Annotation of a template that names its nodes for people.
 const DISPLAY_NAME: &str = "workflows.argoproj.io/display-name";
+/// Annotation of a template's pods that says how much there is to do.
+const PROGRESS: &str = "workflows.argoproj.io/progress";
 
 impl WorkflowRun {
     /// Starts a node, or takes up one that is there already. Asked again for a node that is under way, nothing happens.
@@ -28,9 +31,10 @@ impl WorkflowRun {
             let message = format!("node {} has the same id as node {}: rename one of them", request.name, other.name);
             return Err(Stop::Error(message));
         }
-        let (prepared, called) = match self.resolve(&request) {
-            Ok(found) => found,
-            Err((called, message)) => return Err(self.refuse(&request, &called, &message)),
+        let (called, found) = self.resolve(&request);
+        let prepared = match found {
+            Ok(prepared) => prepared,
+            Err(message) => return Err(self.refuse(&request, &called, &message)),
         };
         let locals = self.locals(&request, &prepared);
         let kept = self.tree.get(&id).and_then(|n| n.inputs.clone());
@@ -108,7 +112,7 @@ impl WorkflowRun {
     }
 
     /// Looks up the template that a request calls.
-    fn resolve(&mut self, request: &Request) -> Result<(Arc<Prepared>, Called), (Called, String)> {
+    fn resolve(&mut self, request: &Request) -> (Called, Result<Arc<Prepared>, String>) {
         let scope = self.scope_name(&request.origin);
         let called = Called {
             template: request.target.template_ref.as_ref().map_or_else(|| request.target.template.clone(), |_| String::new()),
@@ -116,23 +120,22 @@ impl WorkflowRun {
             scope,
         };
         if let Some(inline) = &request.inline {
-            return Ok((Arc::clone(inline), called));
+            return (called, Ok(Arc::clone(inline)));
         }
         let (origin, name) = match &request.target.template_ref {
             Some(reference) if reference.cluster_scope => (Origin::Cluster(reference.name.clone()), reference.template.clone()),
             Some(reference) => (Origin::Namespaced(reference.name.clone()), reference.template.clone()),
             None => (request.origin.clone(), request.target.template.clone()),
         };
-        match self.lookup(&origin, &name) {
-            Ok(prepared) => Ok((prepared, called)),
-            Err(message) => Err((called, message)),
-        }
+        let found = self.lookup(&origin, &name);
+        (called, found)
     }
 
     pub(super) fn lookup(&mut self, origin: &Origin, name: &str) -> Result<Arc<Prepared>, String> {
         let key = (origin.clone(), name.to_owned());
-        if let Some(prepared) = self.prepared.get(&key) {
-            return Ok(Arc::clone(prepared));
+        if let Some(prepared) = self.prepared.get(&key).map(Arc::clone) {
+            self.store_borrowed(origin, &prepared);
+            return Ok(prepared);
         }
         let stored_key = match origin {
             Origin::Local => return Err(format!("template {name} not found")),
@@ -165,6 +168,14 @@ impl WorkflowRun {
         let prepared = Arc::new(Prepared::new(&template, origin.clone()));
         self.prepared.insert(key, Arc::clone(&prepared));
         Ok(prepared)
+    }
+
+    /// Templates that a workflow has by reference are kept in its status one by one, as they are used, as upstream does.
+    fn store_borrowed(&mut self, origin: &Origin, prepared: &Prepared) {
+        let Some(reference) = self.workflow.spec.workflow_template_ref.as_ref().filter(|_| *origin == Origin::Local) else { return };
+        let kind = if reference.cluster_scope { "cluster" } else { "namespaced" };
+        let key = format!("{kind}/{}/{}", reference.name, prepared.template.name);
+        self.workflow.status.stored_templates.entry(key).or_insert_with(|| prepared.template.as_ref().clone());
     }
 
     pub(super) fn scope_name(&self, origin: &Origin) -> String {
@@ -300,6 +311,9 @@ impl WorkflowRun {
         let inputs = &act.template.inputs;
         if !inputs.parameters.is_empty() || !inputs.artifacts.is_empty() {
             node.inputs = Some(inputs.clone());
+        }
+        if let Some(progress) = act.template.metadata.annotations.get(PROGRESS).filter(|p| is_executable(kind) && is_progress(p)) {
+            node.progress.clone_from(progress);
         }
         if kind == "Pod" && act.template.daemon != Some(true) {
             node.task_result_synced = Some(false);

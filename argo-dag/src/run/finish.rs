@@ -63,6 +63,12 @@ impl WorkflowRun {
         let mut merged = self.workflow.clone();
         merged.spec = self.spec.clone();
         merged.spec.workflow_template_ref = None;
+        // As they are written: what `templateDefaults` adds to a template is not its author's fault.
+        let stored = self.workflow.status.stored_workflow_template_spec.as_ref();
+        let written = stored.map_or(&self.workflow.spec.templates, |spec| &spec.templates);
+        if !written.is_empty() {
+            merged.spec.templates.clone_from(written);
+        }
         let found = validate::workflow(&merged, self.library.as_ref(), &validate::Options { submit: true, ..validate::Options::default() });
         let Some(first) = found.first() else { return true };
         let message = format!("invalid spec: {}", first.message);
@@ -248,7 +254,7 @@ impl WorkflowRun {
             let known = self.tree.get(&id).is_some();
             let globals = self.globals.clone();
             let scope = Layers::at(vec![&globals], self.moment());
-            if !known && !holds(&hook.expression, &scope).unwrap_or(false) || !known && !self.may_run(false) {
+            if !(known || self.may_run(false) && holds(&hook.expression, &scope).unwrap_or(false)) {
                 continue;
             }
             self.hooks.fired.insert(name, id.clone());

@@ -202,7 +202,7 @@ impl WorkflowRun {
     pub fn handle(&mut self, event: TaskEvent, now: Timestamp) {
         self.now = self.now.max(now);
         // As upstream does: from the second look on, whether there are pods or not.
-        self.pods_seen |= self.begun && !self.is_ended();
+        self.pods_seen |= self.launched && !self.is_ended();
         if !self.begun {
             self.begin();
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use argo_core::workflows::{NodeResult, NodeStatus, Outputs, Template};
+use argo_core::workflows::{NodeResult, NodeStatus, Outputs, Parameter, Template};
 
 use super::WorkflowRun;
 use super::act::{Act, Kind, PodState, Stop};
@@ -352,9 +352,8 @@ impl WorkflowRun {
         }
         let is_new = self.tree.get(&id).is_none();
         self.ensure_node(&act, "Suspend", "Running");
-        let outputs = act.template.outputs.clone();
-        if is_new && !outputs.parameters.is_empty() {
-            self.change(&id, |n| n.outputs = Some(outputs));
+        if is_new {
+            self.change(&id, |n| offer_choices(n, &act.template.outputs));
         }
         let wanted = act.template.suspend.as_ref().map(|s| s.duration.clone()).unwrap_or_default();
         act.kind = Kind::Suspend;
@@ -438,7 +437,31 @@ impl WorkflowRun {
     }
 }
 
-fn is_progress(text: &str) -> bool {
+/// What a suspended node asks for: its outputs, with the value of an input of the same name where nothing else is supplied. An input whose value
+/// describes a parameter brings that parameter's choices, as upstream has it.
+fn offer_choices(node: &mut NodeStatus, outputs: &Outputs) {
+    let inputs = node.inputs.as_mut().map(|i| i.parameters.as_mut_slice()).unwrap_or_default();
+    for input in inputs.iter_mut() {
+        let described = input.value.as_ref().and_then(|v| serde_json::from_str::<Parameter>(v.as_str()).ok());
+        if let Some(described) = described.filter(|d| !d.enum_.is_empty()) {
+            input.default = input.default.take().or_else(|| described.enum_.first().cloned());
+            input.enum_ = described.enum_;
+        }
+    }
+    if outputs.parameters.is_empty() {
+        return;
+    }
+    let mut outputs = outputs.clone();
+    for parameter in &mut outputs.parameters {
+        let given = inputs.iter().find(|i| i.name == parameter.name).and_then(|i| i.value.clone());
+        if let Some(from) = parameter.value_from.as_mut().filter(|f| f.supplied.is_some() && f.default.is_none()) {
+            from.default = given;
+        }
+    }
+    node.outputs = Some(outputs);
+}
+
+pub(super) fn is_progress(text: &str) -> bool {
     text.split_once('/').is_some_and(|(n, m)| matches!((n.parse::<u64>(), m.parse::<u64>()), (Ok(n), Ok(m)) if m > 0 && n <= m))
 }
 

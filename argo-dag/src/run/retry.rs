@@ -102,7 +102,7 @@ impl WorkflowRun {
 
     fn judge_attempt(&self, act: &Act, strategy: &RetryStrategy, attempts: &[NodeStatus], last: &NodeStatus) -> Result<Verdict, String> {
         let count = i64::try_from(attempts.len()).unwrap_or(i64::MAX);
-        if !self.spec.shutdown.is_empty() && !(act.request.on_exit && self.spec.shutdown == "Stop") {
+        if !self.may_run(act.request.on_exit) {
             return Ok(Verdict::Over(format!("Stopped with strategy '{}'", self.spec.shutdown)));
         }
         if let Some(deadline) = self.workflow_deadline().filter(|d| *d < self.now && !act.request.on_exit) {

@@ -339,10 +339,8 @@ impl World {
                 }
                 self.show(&node_id);
             }
-            Effect::DeletePod { node_id, .. } => {
-                if self.pods.remove(&node_id).is_some() {
-                    self.post(TaskEvent::PodGone { node_id });
-                }
+            Effect::DeletePod { node_id, .. } if self.pods.remove(&node_id).is_some() => {
+                self.post(TaskEvent::PodGone { node_id });
             }
             Effect::StopPod { node_id, .. } => self.end(&node_id, 143),
             Effect::AcquireLocks { locks, holder, priority, created, .. } => {
