@@ -3,7 +3,10 @@
 # Usage: ./test.sh            (conformance data: ARGO_CONFORMANCE_DIR, else only what stands in conformance/data)
 set -euo pipefail
 cd "$(dirname "$0")"
+# Tests run in the folders of their crates: a relative path would not be found there.
+[ -z "${ARGO_CONFORMANCE_DIR:-}" ] || ARGO_CONFORMANCE_DIR=$(cd "$ARGO_CONFORMANCE_DIR" && pwd)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+[ -z "${ARGO_CONFORMANCE_DIR:-}" ] || export ARGO_CONFORMANCE_DIR
 
 step() { printf '\n== %s\n' "$*"; }
 

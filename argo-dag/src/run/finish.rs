@@ -6,7 +6,7 @@ use argo_core::workflows::{Condition, LifecycleHook, NodeFlag, NodeStatus, Outpu
 use serde_json::{Value, json};
 
 use super::WorkflowRun;
-use super::act::{Args, Request};
+use super::act::{Args, Kind, Request};
 use super::calls::{Origin, Target};
 use super::hooks::hook_request;
 use super::scope::{Layers, holds, text};
@@ -212,6 +212,10 @@ impl WorkflowRun {
         self.globals.insert("workflow.status".to_owned(), text(status));
         let seconds = self.workflow.status.started_at.map_or(0.0, |t| self.now.duration_since(t.0).as_secs_f64());
         self.globals.insert("workflow.duration".to_owned(), text(format!("{seconds:.6}")));
+        if self.spec.hooks.is_empty() && self.spec.on_exit.is_empty() {
+            // Nobody can ask for more.
+            return;
+        }
         let failures: Vec<Failure<'_>> = self
             .tree
             .failed()
@@ -398,6 +402,13 @@ impl WorkflowRun {
         if self.spec.pod_disruption_budget.is_some() {
             let name = self.name().to_owned();
             self.effect(&["budget", "delete"], Effect::DeleteDisruptionBudget { name });
+        }
+        // Where the end comes early, nothing goes on behind it.
+        let left: Vec<String> = self.acts.iter().filter(|(_, a)| matches!(a.kind, Kind::Pod(_))).map(|(id, _)| id.clone()).collect();
+        for id in left {
+            if self.tree.get(&id).is_some_and(|n| !tree::is_fulfilled(n)) {
+                self.stop_pod(&id);
+            }
         }
         self.acts.clear();
         self.places.clear();

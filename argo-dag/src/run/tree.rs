@@ -53,6 +53,8 @@ pub(super) struct Tree {
     around: BTreeMap<String, Around>,
     total: (i64, i64),
     dirty: BTreeSet<String>,
+    /// Nodes of which only the progress changed: their lists of children, which can be long, need not be written again.
+    moved: BTreeSet<String>,
     /// Nodes that are in phase Failed or Error.
     failed: BTreeSet<String>,
     /// Children that are named but not there yet, with those who named them.
@@ -91,6 +93,7 @@ impl Tree {
             }
         }
         tree.dirty.clear();
+        tree.moved.clear();
         tree
     }
 
@@ -231,7 +234,7 @@ impl Tree {
             let progress = if sum.1 > 0 { print_progress(sum) } else { String::new() };
             if node.progress != progress {
                 node.progress = progress;
-                self.dirty.insert(id.to_owned());
+                self.moved.insert(id.to_owned());
             }
         }
     }
@@ -269,6 +272,12 @@ impl Tree {
     /// What changed since the last call, as the value of `status.nodes` in a merge patch.
     pub(super) fn take_patch(&mut self) -> Map<String, Value> {
         let mut patch = Map::new();
+        for id in std::mem::take(&mut self.moved) {
+            if let Some(node) = self.nodes.get(&id).filter(|_| !self.dirty.contains(&id)) {
+                let progress = if node.progress.is_empty() { Value::Null } else { Value::from(node.progress.as_str()) };
+                patch.insert(id, serde_json::json!({"progress": progress}));
+            }
+        }
         for id in std::mem::take(&mut self.dirty) {
             let Some(node) = self.nodes.get(&id) else { continue };
             let mut value = serde_json::to_value(node).unwrap_or_default();
