@@ -209,7 +209,7 @@ impl WorkflowRun {
         let Some(turns) = turns else {
             let ordinal = state.tasks.get(&call.name).map_or(0, |t| t.ordinal);
             if let Some(task) = state.tasks.get_mut(&call.name) {
-                let item = names_of(call, &call.name, Layer::new());
+                let item = names_of(&call.name, Layer::new());
                 task.queue = [Queued { call: Arc::clone(call), ordinal, name: call.name.clone(), item }].into();
                 task.left = 1;
             }
@@ -238,7 +238,7 @@ impl WorkflowRun {
                 .zip(ordinals)
                 .map(|(turn, ordinal)| {
                     let name = format!("{}{}", call.name, turn.suffix);
-                    let item = names_of(call, &name, turn.names);
+                    let item = names_of(&name, turn.names);
                     Queued { call: Arc::clone(call), ordinal, name, item }
                 })
                 .collect();

@@ -41,8 +41,7 @@ impl WorkflowRun {
         reasons.extend(absent.map(|(id, (code, message))| Reason::new(id.as_str(), code.as_str(), message.as_str())));
         for act in self.acts.values() {
             if let Kind::Dag(dag) = &act.kind {
-                for (task, state) in dag.tasks.iter().filter(|(_, t)| t.state == super::act::TaskState::Waiting) {
-                    let _ = state;
+                for (task, _) in dag.tasks.iter().filter(|(_, t)| t.state == super::act::TaskState::Waiting) {
                     let message = self.unmet(act, dag, task);
                     reasons.push(Reason::new(format!("{}.{task}", act.request.name), "WaitingForDependency", message));
                 }

@@ -159,7 +159,7 @@ impl WorkflowRun {
             };
             match turns {
                 None => {
-                    let item = names_of(call, &call.name, Layer::new());
+                    let item = names_of(&call.name, Layer::new());
                     if proceeds {
                         args::arguments(&call.arguments, &scope.with(&item)).map_err(|e| format!("failed to resolve references: {e}"))?;
                     }
@@ -187,7 +187,7 @@ impl WorkflowRun {
                 Some(turns) => {
                     for turn in turns {
                         let name = format!("{}{}", call.name, turn.suffix);
-                        let item = names_of(call, &name, turn.names);
+                        let item = names_of(&name, turn.names);
                         queue.push(Queued { call: Arc::clone(call), ordinal, name, item });
                     }
                 }
@@ -314,11 +314,10 @@ impl WorkflowRun {
     }
 
     fn step_touched(&mut self, act: &Act, state: &mut Steps, child: &str) {
-        if let Some(owner) = state.hooks.of.get(child).cloned() {
+        if state.hooks.of.contains_key(child) {
             if self.tree.is_fulfilled(child) {
                 state.open.remove(child);
             }
-            let _ = owner;
             return;
         }
         let Some(call) = state.children.get(child).cloned() else { return };
@@ -440,7 +439,7 @@ impl Task {
 }
 
 /// Names that a step or task has beside its item.
-pub(super) fn names_of(_call: &Call, name: &str, mut item: Layer) -> Layer {
+pub(super) fn names_of(name: &str, mut item: Layer) -> Layer {
     item.insert("steps.name".to_owned(), text(name));
     item.insert("tasks.name".to_owned(), text(name));
     item
