@@ -45,12 +45,32 @@ pub fn node_id(workflow: &str, node: &str) -> String {
     if workflow == node { workflow.to_owned() } else { format!("{workflow}-{}", fnv1a32(node.as_bytes())) }
 }
 
-/// Name of a node's pod (upstream's v2 form): the workflow's name for the root, else `<workflow>-<template>` cut to 242 bytes and the node name's hash.
+/// Id of a node where others may have its hash already: the first of [`node_id`] and its variants that `taken` does not know.
+///
+/// Fixed on purpose: among ten thousand names two have the same 32-bit hash every hundredth time, and upstream then takes two nodes for one.
 #[must_use]
-pub fn pod_name(workflow: &str, node: &str, template: &str) -> String {
-    if workflow == node {
-        return workflow.to_owned();
+pub fn free_node_id(workflow: &str, node: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut id = node_id(workflow, node);
+    let mut variant = 0_u32;
+    while taken(&id) {
+        variant = variant.wrapping_add(1);
+        id = format!("{workflow}-{}", fnv1a32(format!("{node}#{variant}").as_bytes()));
     }
+    id
+}
+
+/// Name of a node's pod (upstream's v2 form): the workflow's name for the root, else `<workflow>-<template>` cut to 242 bytes and the hash of
+/// the node's name, which is the end of the node's id.
+///
+/// ```
+/// use argo_core::ids::{node_id, pod_name};
+/// assert_eq!(pod_name("wf", &node_id("wf", "wf[0].a"), "print"), "wf-print-3986212215");
+/// ```
+#[must_use]
+pub fn pod_name(workflow: &str, id: &str, template: &str) -> String {
+    let Some(hash) = id.strip_prefix(workflow).and_then(|rest| rest.strip_prefix('-')) else {
+        return id.to_owned();
+    };
     let mut prefix = workflow.to_owned();
     if !template.is_empty() {
         prefix.push('-');
@@ -61,5 +81,5 @@ pub fn pod_name(workflow: &str, node: &str, template: &str) -> String {
         end = end.saturating_sub(1);
     }
     prefix.truncate(end);
-    format!("{prefix}-{}", fnv1a32(node.as_bytes()))
+    format!("{prefix}-{hash}")
 }

@@ -3,8 +3,10 @@
 
 mod simulator;
 
-use serde_json::Value;
-use simulator::{Faults, simulate};
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use simulator::{Faults, Outcome, simulate, simulate_workflow};
 
 const SEEDS: u64 = 60;
 
@@ -90,4 +92,40 @@ fn messages_lost_repeated_and_out_of_order_do_no_harm() {
 #[test]
 fn crashes_between_any_two_effects_do_no_harm() {
     for_all(|seed| simulate(seed, Faults { messenger: true, crashes: true, ..Faults::default() }).map(drop));
+}
+
+#[test]
+fn nodes_whose_names_have_the_same_hash_are_two_nodes() {
+    let tasks = json!([
+        {"name": "jckxg", "template": "work"},
+        {"name": "tdtrq", "template": "work", "depends": "jckxg.Succeeded || jckxg.Failed || jckxg.Errored"},
+    ]);
+    let workflow = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow",
+        "metadata": {"name": "w", "namespace": "ns", "uid": "u", "creationTimestamp": "2024-01-01T00:00:00Z"},
+        "spec": {"entrypoint": "main", "templates": [
+            {"name": "main", "dag": {"failFast": false, "tasks": tasks}},
+            {"name": "work", "retryStrategy": {"limit": 1}, "container": {"image": "i", "command": ["true"]}},
+        ]},
+    });
+    assert_eq!(argo_core::ids::node_id("w", "w.jckxg"), argo_core::ids::node_id("w", "w.tdtrq"));
+    for_all(|seed| {
+        let mut found: Vec<Outcome> = Vec::new();
+        for faults in [
+            Faults { shadow: true, ..Faults::default() },
+            Faults { always_reload: true, ..Faults::default() },
+            Faults { messenger: true, crashes: true, ..Faults::default() },
+        ] {
+            found.push(simulate_workflow(seed, workflow.clone(), faults)?);
+        }
+        for outcome in found {
+            let nodes = outcome.status["nodes"].as_object().cloned().unwrap_or_default();
+            let ids: BTreeMap<&str, &str> = nodes.iter().filter_map(|(id, n)| Some((n["name"].as_str()?, id.as_str()))).collect();
+            let (one, other) = (ids.get("w.jckxg"), ids.get("w.tdtrq"));
+            if ids.len() != nodes.len() || one.is_none() || other.is_none() || one == other {
+                return Err(format!("seed {seed}: {ids:?}"));
+            }
+        }
+        Ok(())
+    });
 }

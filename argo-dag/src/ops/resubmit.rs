@@ -1,6 +1,6 @@
 //! Submitting a workflow once more, as a new object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use argo_core::ids;
 use argo_core::meta::Time;
@@ -80,12 +80,21 @@ fn remember(old: &Workflow, new: &mut Workflow, now: Timestamp) {
         Some(rest) => format!("{name}{rest}"),
         None => node.name.clone(),
     };
-    let new_ids: BTreeMap<&str, String> =
-        old.status.nodes.iter().map(|(id, node)| (id.as_str(), ids::node_id(&name, &renamed(node)))).collect();
+    let kept = plan.kept(old, now);
+    // What is kept chooses its id first: a run finds nodes by id, and what is not kept finds a free one when it comes.
+    let mut new_ids: BTreeMap<&str, String> = BTreeMap::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for (id, node) in kept.iter().chain(&old.status.nodes) {
+        if let Some((id, _)) = old.status.nodes.get_key_value(id).filter(|(id, _)| !new_ids.contains_key(id.as_str())) {
+            let new = ids::free_node_id(&name, &renamed(node), |id| taken.contains(id));
+            taken.insert(new.clone());
+            new_ids.insert(id, new);
+        }
+    }
     let translate = |list: &mut Vec<String>| {
         *list = list.iter().filter_map(|id| new_ids.get(id.as_str()).cloned()).collect();
     };
-    for (id, mut node) in plan.kept(old, now) {
+    for (id, mut node) in kept {
         node.name = renamed(&node);
         if node.display_name == old.metadata.name {
             node.display_name.clone_from(&name);

@@ -128,7 +128,7 @@ pub fn pod_name(workflow: &Workflow, node: &NodeStatus) -> String {
         return node.id.clone();
     }
     let template = node.template_ref.as_ref().map_or(&node.template_name, |r| &r.template);
-    ids::pod_name(&workflow.metadata.name, &node.name, template)
+    ids::pod_name(&workflow.metadata.name, &node.id, template)
 }
 
 /// Which nodes go, and which are to run once more.

@@ -27,10 +27,6 @@ impl WorkflowRun {
         if self.acts.contains_key(&id) || self.tree.is_fulfilled(&id) && self.tree.get(&id).is_some_and(|n| n.phase != "Running") {
             return Ok(());
         }
-        if let Some(other) = self.tree.get(&id).filter(|n| n.name != request.name) {
-            let message = format!("node {} has the same id as node {}: rename one of them", request.name, other.name);
-            return Err(Stop::Error(message));
-        }
         let (called, found) = self.resolve(&request);
         let prepared = match found {
             Ok(prepared) => prepared,
@@ -194,7 +190,7 @@ impl WorkflowRun {
         let attempt = request.flag.as_ref().is_some_and(|f| f.retried);
         let retried = !attempt && retry_strategy(&self.spec.retry_strategy, &prepared.template).is_some();
         if prepared.is_pod() && !retried {
-            let name = argo_core::ids::pod_name(self.name(), &request.name, &prepared.template.name);
+            let name = argo_core::ids::pod_name(self.name(), &self.id_of(&request.name), &prepared.template.name);
             locals.insert("pod.name".to_owned(), text(name));
         }
         locals
@@ -283,7 +279,7 @@ impl WorkflowRun {
         let id = node.id.clone();
         let fulfilled = tree::is_fulfilled(&node);
         self.count(&node, 1);
-        self.tree.insert(node);
+        self.tree.insert(&self.workflow.metadata.name, node);
         if let Some(parent) = parent
             && fulfilled
         {

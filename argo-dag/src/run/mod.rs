@@ -141,7 +141,7 @@ impl WorkflowRun {
     pub fn load(workflow: &Workflow, library: Arc<dyn Library>, config: Arc<RunConfig>, now: Timestamp) -> Result<Self, LoadError> {
         let mut workflow = workflow.clone();
         let written = head(&workflow);
-        let tree = Tree::load(&workflow.status.nodes);
+        let tree = Tree::load(&workflow.metadata.name, &workflow.status.nodes);
         workflow.status.nodes.clear();
         let merged = merge::spec(&mut workflow, library.as_ref(), &config)?;
         let globals = globals::of(&workflow, &merged);
@@ -279,7 +279,7 @@ impl WorkflowRun {
     }
 
     fn id_of(&self, node: &str) -> String {
-        argo_core::ids::node_id(self.name(), node)
+        self.tree.id_of(self.name(), node)
     }
 
     fn moment(&self) -> Option<scope::Moment> {

@@ -25,7 +25,7 @@ impl WorkflowRun {
         }
         self.ensure_node(&act, "Pod", "Pending");
         self.container_nodes(&act);
-        let name = argo_core::ids::pod_name(self.name(), &act.request.name, &act.prepared.template.name);
+        let name = argo_core::ids::pod_name(self.name(), &id, &act.prepared.template.name);
         act.kind = Kind::Pod(Box::new(PodState { name, ..PodState::default() }));
         let deadline = self.deadline_of(&act);
         self.acts.insert(id.clone(), act);
@@ -298,7 +298,7 @@ impl WorkflowRun {
     /// Name of a node's pod.
     pub(super) fn pod_name_of(&self, node: &NodeStatus) -> String {
         let template = node.template_ref.as_ref().map_or(node.template_name.as_str(), |r| r.template.as_str());
-        argo_core::ids::pod_name(self.name(), &node.name, template)
+        argo_core::ids::pod_name(self.name(), &node.id, template)
     }
 
     /// Asks a pod's containers to end.

@@ -177,7 +177,7 @@ impl WorkflowRun {
         let mut locals = act.locals.clone();
         locals.insert("retries".to_owned(), text(index.to_string()));
         if act.prepared.is_pod() {
-            locals.insert("pod.name".to_owned(), text(argo_core::ids::pod_name(self.name(), &name, &act.template.name)));
+            locals.insert("pod.name".to_owned(), text(argo_core::ids::pod_name(self.name(), &id, &act.template.name)));
         }
         locals.extend(match last {
             Some(last) => last_retry(last, "0"),

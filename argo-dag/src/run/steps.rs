@@ -242,15 +242,8 @@ impl WorkflowRun {
     /// Runs one expansion: skips it where its condition says so, executes it otherwise.
     pub(super) fn run_call(&mut self, act: &Act, queued: &Queued, name: &str, scope: &Layer, ordinal: u32) -> Outcome {
         let id = self.id_of(name);
-        if self.tree.get(&id).is_some_and(|n| n.name == name && tree::is_fulfilled(n) && n.phase != "Running") {
+        if self.tree.get(&id).is_some_and(|n| tree::is_fulfilled(n) && n.phase != "Running") {
             return Outcome::There;
-        }
-        if let Some(other) = self.tree.get(&id).filter(|n| n.name != name) {
-            // Ids are 32-bit hashes of names, as upstream's clients expect them: in a very wide loop two can be the same.
-            let message =
-                format!("nodes {name} and {} have the same id {id}: another name for the step or task gives other ids", other.name);
-            self.fail_composite(act, &message);
-            return Outcome::Blocked;
         }
         let call = Arc::clone(&queued.call);
         let globals = self.globals.clone();

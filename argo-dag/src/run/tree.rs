@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use argo_core::ids;
 use argo_core::workflows::NodeStatus;
 use serde_json::{Map, Value};
 
@@ -59,6 +60,8 @@ pub(super) struct Tree {
     failed: BTreeSet<String>,
     /// Children that are named but not there yet, with those who named them.
     expected: BTreeMap<String, Vec<String>>,
+    /// Ids, by name, of nodes that have not the id their name gives: another node had it.
+    displaced: BTreeMap<String, String>,
 }
 
 fn parse_progress(text: &str) -> (i64, i64) {
@@ -76,7 +79,7 @@ fn plus(a: (i64, i64), b: (i64, i64)) -> (i64, i64) {
 
 impl Tree {
     /// From a status: everything beside it is made anew.
-    pub(super) fn load(nodes: &BTreeMap<String, NodeStatus>) -> Self {
+    pub(super) fn load(workflow: &str, nodes: &BTreeMap<String, NodeStatus>) -> Self {
         let mut tree = Self { nodes: nodes.clone(), ..Self::default() };
         for (id, node) in nodes {
             tree.around.insert(id.clone(), Around::default());
@@ -85,6 +88,9 @@ impl Tree {
             }
             if is_failed(&node.phase) {
                 tree.failed.insert(id.clone());
+            }
+            if *id != ids::node_id(workflow, &node.name) {
+                tree.displaced.insert(node.name.clone(), id.clone());
             }
         }
         for (id, node) in nodes {
@@ -117,8 +123,19 @@ impl Tree {
         print_progress(self.total)
     }
 
-    pub(super) fn insert(&mut self, node: NodeStatus) {
+    /// The id of the node of this name, whether it is there or not.
+    pub(super) fn id_of(&self, workflow: &str, name: &str) -> String {
+        match self.displaced.get(name) {
+            Some(id) => id.clone(),
+            None => ids::free_node_id(workflow, name, |id| self.nodes.get(id).is_some_and(|n| n.name != name)),
+        }
+    }
+
+    pub(super) fn insert(&mut self, workflow: &str, node: NodeStatus) {
         let id = node.id.clone();
+        if id != ids::node_id(workflow, &node.name) {
+            self.displaced.insert(node.name.clone(), id.clone());
+        }
         if is_executable(&node.type_) {
             self.total = plus(self.total, parse_progress(&node.progress));
         }
@@ -304,7 +321,7 @@ mod tests {
     fn progress_is_the_sum_of_what_is_below_counted_once() {
         let mut tree = Tree::default();
         for (id, kind) in [("wf", "Steps"), ("g0", "StepGroup"), ("a", "Pod"), ("b", "Pod"), ("g1", "StepGroup"), ("c", "Pod")] {
-            tree.insert(node(id, kind, if kind == "Pod" { "0/1" } else { "" }));
+            tree.insert("w", node(id, kind, if kind == "Pod" { "0/1" } else { "" }));
         }
         for (parent, child) in [("wf", "g0"), ("g0", "a"), ("g0", "b"), ("a", "g1"), ("b", "g1"), ("g1", "c")] {
             tree.add_child(parent, child);
@@ -315,7 +332,7 @@ mod tests {
             (of(&tree, "wf"), of(&tree, "g0"), of(&tree, "g1"), tree.progress()),
             ("1/3".into(), "1/3".into(), "0/1".into(), "1/3".into())
         );
-        let loaded = Tree::load(&tree.nodes);
+        let loaded = Tree::load("w", &tree.nodes);
         assert_eq!(of(&loaded, "g0"), "1/3");
         let mut loaded = loaded;
         loaded.change("c", |n| n.progress = "1/1".into());

@@ -64,7 +64,12 @@ pub struct World {
 
 /// Runs the workflow of a seed to its end.
 pub fn simulate(seed: u64, faults: Faults) -> Result<Outcome, String> {
-    let mut world = World::new(seed, manifest::Maker::workflow(seed), faults);
+    simulate_workflow(seed, manifest::Maker::workflow(seed), faults)
+}
+
+/// Runs a workflow to its end, in the world of a seed.
+pub fn simulate_workflow(seed: u64, workflow: Value, faults: Faults) -> Result<Outcome, String> {
+    let mut world = World::new(seed, workflow, faults);
     world.play().map_err(|e| format!("seed {seed}: {e}"))?;
     let mut outcome = world.outcome;
     outcome.status = world.object["status"].clone();
