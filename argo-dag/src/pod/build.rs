@@ -293,8 +293,8 @@ fn wrap(container: &mut Container, options: &PodOptions) -> Result<(), PodError>
         let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
         let known = options.image(image).filter(|i| !i.entrypoint.is_empty() || !i.cmd.is_empty()).ok_or_else(|| {
             PodError::Template(format!(
-                "container {:?} names no command, and what image {image:?} would run is not known: give it a command, or list the image under \
-                 \"images\" in the controller's configuration",
+                "container {:?} names no command, and what image {image:?} would run is not known: give it a command, or say what the image \
+                 runs (`images` in the controller's configuration, `--image` of `argo run` and `argo up`)",
                 name_of(container)
             ))
         })?;

@@ -136,7 +136,12 @@ impl<'a> Checker<'a> {
     /// Says of every tag of a text that cannot be resolved so; the hint names the nearest name that can.
     pub(super) fn resolve(&mut self, value: &Value, scopes: &[&Scope], prefix: &str, path: &str) {
         for tag in tags::unresolved(value, scopes, &self.globals, self.options.is_template) {
-            let near = nearest(tag.trim(), scopes.iter().copied().flatten().chain(self.globals.keys()).map(String::as_str));
+            // Names of whole groups would be nearer to a misspelt member than its sisters are.
+            let depth = |name: &str| name.matches('.').count();
+            let near = nearest(
+                tag.trim(),
+                scopes.iter().copied().flatten().chain(self.globals.keys()).map(String::as_str).filter(|n| depth(n) == depth(&tag)),
+            );
             let hint = near.map(|n| format!("did you mean {{{{{n}}}}}?")).unwrap_or_default();
             self.say_hint(path, format!("{prefix}failed to resolve {{{{{tag}}}}}"), hint);
         }

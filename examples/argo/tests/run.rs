@@ -153,3 +153,23 @@ fn control_c_ends_the_steps_and_says_so() {
     assert!(rest.iter().any(|line| line.contains("Failed")), "{rest:#?}");
     assert!(!left.exists());
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn on_a_full_disk_it_is_known_how_the_step_ended() {
+    let fill = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: full}\nspec:\n  entrypoint: main\n  templates:\n  - name: main\n    \
+                container: {image: busybox, command: [sh, -c, 'head -c 50000000 /dev/zero > /tmp/f || exit 7']}\n";
+    let (folder, file) = manifest(fill);
+    let small = folder.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let script = "mount -t tmpfs -o size=4m small \"$TMPDIR\" && exec \"$0\" run --log \"$1\"";
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_argo"), &file])
+        .env("TMPDIR", &small)
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap();
+    let told = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("exit code 7"), "{told}");
+}

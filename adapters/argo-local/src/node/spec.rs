@@ -2,7 +2,7 @@
 //! supervisor that survived it share.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -158,6 +158,24 @@ impl RunDir {
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let draft = path.with_extension("draft");
     fs::write(&draft, serde_json::to_vec(value)?)?;
+    fs::rename(&draft, path)
+}
+
+/// Room for a document of [`write_reserved`], taken while there is some.
+const RESERVED: usize = 4096;
+
+/// Takes the room that [`write_reserved`] needs: on a disk that the command fills, how it ended is known all the same.
+pub(crate) fn reserve(path: &Path) -> io::Result<()> {
+    fs::write(path.with_extension("draft"), [b' '; RESERVED])
+}
+
+/// As [`write_json`], into the room that was taken by [`reserve`].
+pub(crate) fn write_reserved(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    let mut text = serde_json::to_vec(value)?;
+    // White space after a document is nothing.
+    text.resize(text.len().max(RESERVED), b' ');
+    fs::OpenOptions::new().write(true).create(true).truncate(false).open(&draft)?.write_all(&text)?;
     fs::rename(&draft, path)
 }
 

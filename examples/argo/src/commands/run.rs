@@ -79,7 +79,11 @@ pub async fn run(args: &RunArgs, namespace: Option<&str>) -> Outcome {
             }
             _ => None,
         });
-        return Err(Failure::new(Code::Manifest, "there is no Workflow in the files")
+        let found: Vec<String> =
+            manifests.iter().map(|m| format!("{}: kind {:?}, name {:?}", m.place("kind"), m.kind(), m.name())).collect();
+        let nearest = manifests.iter().any(|m| argo_core::strict::nearest(m.kind(), ["Workflow"]).is_some());
+        let hint = hint.or_else(|| nearest.then(|| "did you mean \"Workflow\"?".to_owned()));
+        return Err(Failure::new(Code::Manifest, [vec!["there is no Workflow in the files".to_owned()], found].concat().join("\n"))
             .hint(hint.unwrap_or_else(|| "a workflow has `kind: Workflow`".to_owned())));
     }
     lint::refuse_invalid(&manifests, &Known::of(&manifests))?;

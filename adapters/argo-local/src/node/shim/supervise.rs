@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::signals::Signals;
 use super::{CANNOT_START, process};
 use crate::node::logs::Framer;
-use crate::node::spec::{ExitRecord, RunDir, RunSpec, Sandbox, StartRecord, read_json, write_json};
+use crate::node::spec::{ExitRecord, RunDir, RunSpec, Sandbox, StartRecord, read_json, reserve, write_json, write_reserved};
 
 /// Asks a supervisor to kill its container; also what the kernel sends it when the node that it must not outlive has ended.
 pub(crate) const KILL: Signal = Signal::SIGUSR2;
@@ -54,7 +54,7 @@ pub(super) fn main(dir: PathBuf) -> ExitCode {
             ExitRecord { code: CANNOT_START, reason: Some(reason.to_owned()), message: Some(error.to_string()), at: Timestamp::now() }
         }
     };
-    match write_json(&dir.exit(), &record) {
+    match write_reserved(&dir.exit(), &record) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", dir.exit().display());
@@ -81,6 +81,7 @@ fn run(dir: &RunDir, spec: &RunSpec) -> Result<ExitRecord, Trouble> {
     isolate(spec)?;
     let record = StartRecord { pid: nix::unistd::getpid().as_raw(), at: Timestamp::now() };
     write_json(&dir.started(), &record).map_err(step("start record"))?;
+    reserve(&dir.exit()).map_err(step("exit record"))?;
 
     let (out, out_end) = std::io::pipe().map_err(step("pipe"))?;
     let (err, err_end) = std::io::pipe().map_err(step("pipe"))?;
