@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use argo_core::meta::Time;
+use argo_core::meta::{self, Time};
+use argo_core::selector::LabelSelector;
 use argo_core::workflows::{Outputs, SemaphoreRef, Template};
 use serde_json::Value;
 
@@ -24,8 +25,8 @@ pub enum Effect {
         name: String,
         /// How long to wait before deleting, in seconds (`podGC.deleteDelayDuration`).
         delay_seconds: i64,
-        /// Whether at once, without grace.
-        force: bool,
+        /// Only if the pod's labels match (`podGC.labelSelector`); otherwise it is marked as dealt with. See [`selects`].
+        selector: Option<Box<meta::LabelSelector>>,
     },
     /// Ask the containers of a running pod to end: TERM, and KILL after the pod's grace period.
     StopPod {
@@ -147,4 +148,18 @@ pub struct MemoEntry {
     pub creation_timestamp: Option<Time>,
     /// When it was last used.
     pub last_hit_timestamp: Option<Time>,
+}
+
+/// Whether [`Effect::DeletePod`] means a pod with these labels. A selector that cannot be read selects nothing.
+///
+/// ```
+/// use argo_core::meta::LabelSelector;
+/// let selector = LabelSelector { match_labels: [("app".to_owned(), "a".to_owned())].into(), ..LabelSelector::default() };
+/// assert!(argo_dag::effect::selects(Some(&selector), &selector.match_labels));
+/// assert!(!argo_dag::effect::selects(Some(&selector), &[].into()));
+/// assert!(argo_dag::effect::selects(None, &[].into()));
+/// ```
+#[must_use]
+pub fn selects(selector: Option<&meta::LabelSelector>, labels: &BTreeMap<String, String>) -> bool {
+    selector.is_none_or(|s| LabelSelector::from_object(Some(s)).is_ok_and(|s| s.matches(labels)))
 }

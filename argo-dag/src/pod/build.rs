@@ -133,12 +133,10 @@ pub(super) fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Va
     for patch in [&request.spec.pod_spec_patch, &template.pod_spec_patch].into_iter().filter(|p| !p.is_empty()) {
         apply_patch(&mut spec, patch)?;
     }
-    Ok(json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata(&template, request, options, &default_container),
-        "spec": spec,
-    }))
+    // Moved, not written as one literal: that would copy the whole pod.
+    let metadata = metadata(&template, request, options, &default_container);
+    let fields = [("apiVersion", "v1".into()), ("kind", "Pod".into()), ("metadata", metadata), ("spec", spec)];
+    Ok(Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
 }
 
 /// A resource template's manifest gets its owner, and its artifact the path at which the executor reads it.

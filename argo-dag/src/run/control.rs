@@ -306,7 +306,7 @@ impl WorkflowRun {
                 (Kind::Pod(pod), "Pending") => {
                     let name = pod.name.clone();
                     self.fail_node(&id, &format!("workflow shutdown with strategy:  {strategy}"));
-                    self.effect(&["pod", &id, "delete"], Effect::DeletePod { node_id: id.clone(), name, delay_seconds: 0, force: false });
+                    self.effect(&["pod", &id, "delete"], Effect::DeletePod { node_id: id.clone(), name, delay_seconds: 0, selector: None });
                 }
                 (Kind::Pod(_), _) => self.stop_pod(&id),
                 // What waits for its next attempt, or for a free place, does not get it.

@@ -380,13 +380,8 @@ impl WorkflowRun {
         self.release_all();
         let gc = self.spec.pod_gc.as_ref().map_or("", |gc| gc.strategy.as_str());
         if gc == "OnWorkflowCompletion" || (gc == "OnWorkflowSuccess" && phase == "Succeeded") {
-            let pods: Vec<(String, String)> = self
-                .tree
-                .nodes
-                .values()
-                .filter(|n| n.type_ == "Pod" && self.gc_selects(n))
-                .map(|n| (n.id.clone(), self.pod_name_of(n)))
-                .collect();
+            let pods: Vec<(String, String)> =
+                self.tree.nodes.values().filter(|n| n.type_ == "Pod").map(|n| (n.id.clone(), self.pod_name_of(n))).collect();
             for (id, name) in pods {
                 self.delete_pod(&id, &name);
             }

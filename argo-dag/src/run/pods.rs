@@ -219,7 +219,7 @@ impl WorkflowRun {
             "OnPodSuccess" => node.phase == "Succeeded",
             _ => false,
         };
-        if delete && self.gc_selects(&node) {
+        if delete {
             self.delete_pod(&seen.node_id, &seen.name);
         } else {
             let effect = Effect::LabelPodCompleted { node_id: node.id.clone(), name: seen.name.clone() };
@@ -227,15 +227,11 @@ impl WorkflowRun {
         }
     }
 
-    /// Whether `podGC.labelSelector` means the pods of a node.
-    pub(super) fn gc_selects(&self, _node: &NodeStatus) -> bool {
-        let selector = self.spec.pod_gc.as_ref().and_then(|gc| gc.label_selector.as_ref());
-        selector.is_none_or(|s| s.match_labels.is_empty() && s.match_expressions.is_empty())
-    }
-
     pub(super) fn delete_pod(&mut self, id: &str, name: &str) {
-        let delay = self.spec.pod_gc.as_ref().and_then(|gc| duration(&gc.delete_delay_duration)).map_or(0, |d| d.as_secs());
-        let effect = Effect::DeletePod { node_id: id.to_owned(), name: name.to_owned(), delay_seconds: delay, force: false };
+        let gc = self.spec.pod_gc.as_ref();
+        let delay = gc.and_then(|gc| duration(&gc.delete_delay_duration)).map_or(0, |d| d.as_secs());
+        let selector = gc.and_then(|gc| gc.label_selector.clone()).map(Box::new);
+        let effect = Effect::DeletePod { node_id: id.to_owned(), name: name.to_owned(), delay_seconds: delay, selector };
         self.effect(&["pod", id, "gc"], effect);
     }
 
@@ -323,7 +319,7 @@ impl WorkflowRun {
         if due && (uncreated || stuck) {
             let name = if let Kind::Pod(p) = &act.kind { p.name.clone() } else { String::new() };
             self.fail_node(id, "Step exceeded its deadline");
-            self.effect(&["pod", id, "delete"], Effect::DeletePod { node_id: id.to_owned(), name, delay_seconds: 0, force: false });
+            self.effect(&["pod", id, "delete"], Effect::DeletePod { node_id: id.to_owned(), name, delay_seconds: 0, selector: None });
         }
     }
 

@@ -267,8 +267,14 @@ impl Stage {
                 };
                 self.pods.entry(pod_name).or_insert((*pod, seen));
             }
-            Effect::DeletePod { name, .. } => {
-                self.pods.remove(&name);
+            Effect::DeletePod { name, selector, .. } => {
+                let selected = |pod: &Value| {
+                    let labels = serde_json::from_value(pod.pointer("/metadata/labels").cloned().unwrap_or_default()).unwrap_or_default();
+                    argo_dag::effect::selects(selector.as_deref(), &labels)
+                };
+                if self.pods.get(&name).is_some_and(|(pod, _)| selected(pod)) {
+                    self.pods.remove(&name);
+                }
             }
             Effect::AcquireLocks { locks, holder, priority, created, .. } => {
                 let shelf = self.shelf.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use argo_core::{EffectId, Keyed};
-use argo_dag::effect::MemoEntry;
+use argo_dag::effect::{self, MemoEntry};
 use argo_dag::locks::LockRequest;
 use argo_dag::{Effect, TaskEvent};
 use async_trait::async_trait;
@@ -69,9 +69,19 @@ impl WorkflowInterpreter {
         let budgets = || self.api(&ApiResource::erase::<PodDisruptionBudget>(&()), target);
         match effect {
             Effect::CreatePod { pod, .. } => driver::create(&pods(), target, pod).await?,
-            Effect::DeletePod { name, force, .. } => {
-                let params = DeleteParams { grace_period_seconds: force.then_some(0), ..DeleteParams::default() };
-                driver::delete(&pods(), name, &params).await?;
+            Effect::DeletePod { name, selector, .. } => {
+                let labels = match selector {
+                    None => None,
+                    Some(_) => match pods().get_metadata_opt(name).await.map_err(|e| driver::failure(&e))? {
+                        None => return Ok(Vec::new()),
+                        Some(pod) => pod.metadata.labels,
+                    },
+                };
+                if effect::selects(selector.as_deref(), &labels.unwrap_or_default()) {
+                    driver::delete(&pods(), name, &DeleteParams::default()).await?;
+                } else {
+                    driver::merge(&pods(), name, &json!({"metadata": {"labels": {COMPLETED: "true"}}})).await?;
+                }
             }
             Effect::StopPod { name, .. } => return self.signal(target, name, 15).await,
             Effect::LabelPodCompleted { name, .. } => {

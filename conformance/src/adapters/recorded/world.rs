@@ -509,7 +509,11 @@ impl World {
         let now = self.now;
         match effect {
             Effect::CreatePod { node_id, pod } => self.create(workflow, &node_id, *pod),
-            Effect::DeletePod { node_id, .. } => {
+            Effect::DeletePod { node_id, selector, .. } => {
+                let labels = self.pod(workflow, &node_id).and_then(|p| p.object.pointer("/metadata/labels").cloned()).unwrap_or_default();
+                if !argo_dag::effect::selects(selector.as_deref(), &serde_json::from_value(labels).unwrap_or_default()) {
+                    return;
+                }
                 self.later.push_back((now, Later::Delete { workflow: workflow.to_owned(), node_id }));
             }
             Effect::StopPod { node_id, .. } => {
