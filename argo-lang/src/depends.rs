@@ -1,6 +1,7 @@
 //! `depends`: which results of which tasks a DAG task waits for.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::{ParseError, Span};
 
@@ -61,6 +62,35 @@ pub enum Logic {
     All(Vec<Logic>),
     /// Any.
     Any(Vec<Logic>),
+}
+
+/// As a `depends` text that reads back as the same; `True` is the empty one.
+impl fmt::Display for Logic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn joined(f: &mut fmt::Formatter<'_>, list: &[Logic], by: &str) -> fmt::Result {
+            for (i, logic) in list.iter().enumerate() {
+                if i > 0 {
+                    f.write_str(by)?;
+                }
+                match logic {
+                    Logic::All(_) | Logic::Any(_) => write!(f, "({logic})")?,
+                    other => write!(f, "{other}")?,
+                }
+            }
+            Ok(())
+        }
+        match self {
+            Self::True => Ok(()),
+            Self::Task(name) => f.write_str(name),
+            Self::Result(name, result) => write!(f, "{name}.{result:?}"),
+            Self::Not(inner) => match inner.as_ref() {
+                Self::All(_) | Self::Any(_) => write!(f, "!({inner})"),
+                inner => write!(f, "!{inner}"),
+            },
+            Self::All(list) => joined(f, list, " && "),
+            Self::Any(list) => joined(f, list, " || "),
+        }
+    }
 }
 
 impl Logic {

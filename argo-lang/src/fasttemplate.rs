@@ -2,37 +2,23 @@
 //! engine, for `{{ }}` of ApplicationSets without Go templates and of data that is not JSON.
 //!
 //! ```
-//! use argo_lang::fasttemplate::Template;
+//! use argo_lang::{Budget, fasttemplate::Template};
 //! let template = Template::parse("hello {{name}}{{x}}", "{{", "}}").unwrap();
-//! let filled = template.execute(|tag| (tag == "name").then(|| "you".to_owned())).unwrap();
+//! let filled = template.execute(|tag| (tag == "name").then(|| "you".to_owned()), &Budget::default()).unwrap();
 //! assert_eq!(filled, "hello you");
 //! ```
 
 use std::sync::Arc;
 
-use crate::{ParseError, Span};
-
-/// Largest text that filling in makes.
-const MOST_SIZE: usize = 100_000_000;
+use crate::{Budget, Cause, Limit, ParseError, RunError, Span};
 
 /// A text with tags; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// Texts around the tags: always one more than tags.
     texts: Arc<[String]>,
-    tags: Arc<[String]>,
+    tags: Arc<[(String, Span)]>,
     marks: (Arc<str>, Arc<str>),
-}
-
-/// A text that could not be filled in.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FillError {
-    /// A tag has no value and must have one.
-    #[error("failed to resolve {0}")]
-    Unknown(String),
-    /// The result is too large.
-    #[error("the result is too large")]
-    TooLarge,
 }
 
 impl Template {
@@ -65,12 +51,13 @@ impl Template {
                 if strict {
                     let at = text.len().saturating_sub(after.len()).saturating_sub(start.len());
                     let message = format!("Cannot find end tag={end:?} in the template={text:?} starting from {after:?}");
-                    return Err(ParseError::new(message, Span::new(at, text.len())));
+                    return Err(ParseError::new(message, Span::new(at, text.len())).expecting(format!("{end:?}")));
                 }
                 break;
             };
             texts.push(before.to_owned());
-            tags.push(tag.to_owned());
+            let start_at = text.len().saturating_sub(after.len());
+            tags.push((tag.to_owned(), Span::new(start_at, start_at.saturating_add(tag.len()))));
             rest = tail;
         }
         texts.push(rest.to_owned());
@@ -79,45 +66,50 @@ impl Template {
 
     /// The tags in order, as they are written.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().map(String::as_str)
+        self.tags.iter().map(|(tag, _)| tag.as_str())
     }
 
     /// Fills in values; a tag without one becomes nothing.
     ///
     /// # Errors
     /// When the result is too large.
-    pub fn execute(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, FillError> {
-        self.fill(|tag| Ok(value(tag).unwrap_or_default()))
+    pub fn execute(&self, value: impl Fn(&str) -> Option<String>, budget: &Budget) -> Result<String, RunError> {
+        self.fill(|tag, _| Ok(value(tag).unwrap_or_default()), budget)
     }
 
     /// Fills in values; a tag without one stays as it is written.
     ///
     /// # Errors
     /// When the result is too large.
-    pub fn execute_keeping(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, FillError> {
+    pub fn execute_keeping(&self, value: impl Fn(&str) -> Option<String>, budget: &Budget) -> Result<String, RunError> {
         let (start, end) = &self.marks;
-        self.fill(|tag| Ok(value(tag).unwrap_or_else(|| format!("{start}{tag}{end}"))))
+        self.fill(|tag, _| Ok(value(tag).unwrap_or_else(|| format!("{start}{tag}{end}"))), budget)
     }
 
     /// Fills in values; a tag without one is an error. Blanks around a tag do not count.
     ///
     /// # Errors
     /// When a tag has no value, or the result is too large.
-    pub fn execute_strict(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, FillError> {
+    pub fn execute_strict(&self, value: impl Fn(&str) -> Option<String>, budget: &Budget) -> Result<String, RunError> {
         let (start, end) = &self.marks;
-        self.fill(|tag| value(tag.trim()).ok_or_else(|| FillError::Unknown(format!("{start}{tag}{end}"))))
+        let unknown = |tag: &str, span| {
+            let name = tag.trim().to_owned();
+            RunError::new(format!("failed to resolve {start}{tag}{end}"), span).because(Cause::Unknown(name)).expecting("a known name")
+        };
+        self.fill(|tag, span| value(tag.trim()).ok_or_else(|| unknown(tag, span)), budget)
     }
 
-    fn fill(&self, value: impl Fn(&str) -> Result<String, FillError>) -> Result<String, FillError> {
+    fn fill(&self, value: impl Fn(&str, Span) -> Result<String, RunError>, budget: &Budget) -> Result<String, RunError> {
         let mut out = String::new();
         let mut tags = self.tags.iter();
         for text in self.texts.iter() {
             out.push_str(text);
-            if let Some(tag) = tags.next() {
-                out.push_str(&value(tag)?);
+            let tag = tags.next();
+            if let Some((tag, span)) = tag {
+                out.push_str(&value(tag, *span)?);
             }
-            if out.len() > MOST_SIZE {
-                return Err(FillError::TooLarge);
+            if out.len() > budget.bytes {
+                return Err(RunError::limit(Limit::Memory, tag.map_or(Span::default(), |(_, span)| *span)));
             }
         }
         Ok(out)
@@ -126,16 +118,20 @@ impl Template {
 
 #[cfg(test)]
 mod tests {
-    use super::{FillError, Template};
+    use super::Template;
+    use crate::{Budget, Span};
 
     #[test]
     fn three_ways_to_fill() {
         let t = Template::parse("{{a}} {{ a }}-{{b{{a}}", "{{", "}}").unwrap();
         let value = |tag: &str| (tag == "a").then(|| "A".to_owned());
-        assert_eq!(t.execute(value).unwrap(), "A -");
-        assert_eq!(t.execute_keeping(value).unwrap(), "A {{ a }}-{{b{{a}}");
-        assert_eq!(t.execute_strict(value), Err(FillError::Unknown("{{b{{a}}".into())));
+        let budget = Budget::default();
+        assert_eq!(t.execute(value, &budget).unwrap(), "A -");
+        assert_eq!(t.execute_keeping(value, &budget).unwrap(), "A {{ a }}-{{b{{a}}");
+        let error = t.execute_strict(value, &budget).unwrap_err();
+        assert_eq!((error.unknown(), error.span), (Some("b{{a"), Span::new(16, 20)));
+        assert!(t.execute(value, &Budget { bytes: 2, ..budget }).is_err());
         assert!(Template::parse("{{a", "{{", "}}").is_err() && Template::parse("a", "", "}}").is_err());
-        assert_eq!(Template::parse_lenient("x{{a", "{{", "}}").unwrap().execute(value).unwrap(), "x{{a");
+        assert_eq!(Template::parse_lenient("x{{a", "{{", "}}").unwrap().execute(value, &budget).unwrap(), "x{{a");
     }
 }

@@ -12,6 +12,7 @@
 //! | [`jsonpath`] | `valueFrom.jsonPath`, printer columns | `jsonpath` |
 //! | [`gjson`], [`sjson`] | resource conditions, filters and parameters of events | `gjson` |
 //! | [`jq`] | `ignoreDifferences`, `valueFrom.jqFilter`, transforms of events | `jq` |
+//! | [`glob`] | names of projects, destinations and topics with wildcards | `glob` |
 //! | [`gotemplate`] | ApplicationSets, notifications | `gotemplate` |
 //! | [`fasttemplate`] | ApplicationSets without Go templates | `fasttemplate` |
 //! | [`lua`] | health checks, resource actions, filters and transforms of events | `lua` |
@@ -19,7 +20,7 @@
 //! All features are on by default and none brings C code. Nothing here reads a clock, a file or the environment: time and randomness come with the run's [`Env`].
 //!
 //! ```
-//! use argo_lang::{Value, expr::Program};
+//! use argo_lang::{Budget, Value, expr::Program};
 //!
 //! let program = Program::parse("asInt(retries) < 3 && lastRetry.exitCode != '0'").unwrap();
 //! let env = |name: &str| match name {
@@ -27,20 +28,24 @@
 //!     "lastRetry" => Some(Value::from(serde_json::json!({"exitCode": "1"}))),
 //!     _ => None,
 //! };
-//! assert_eq!(program.run(&env).unwrap(), Value::Bool(true));
+//! assert_eq!(program.run(&env, &Budget::default()).unwrap(), Value::Bool(true));
 //! ```
 
 // With some languages left out, helpers that only they use are left over.
 #![cfg_attr(not(feature = "full"), allow(dead_code))]
 
+mod budget;
 #[cfg(feature = "cron")]
 pub mod cron;
 pub mod depends;
+mod error;
 pub mod expr;
 #[cfg(feature = "fasttemplate")]
 pub mod fasttemplate;
 #[cfg(feature = "gjson")]
 pub mod gjson;
+#[cfg(feature = "glob")]
+pub mod glob;
 pub mod go;
 #[cfg(feature = "gotemplate")]
 pub mod gotemplate;
@@ -61,5 +66,7 @@ pub mod tags;
 mod value;
 pub mod when;
 
-pub use span::{ParseError, Span};
+pub use budget::{Budget, Limit};
+pub use error::{Cause, Fault, ParseError, RunError};
+pub use span::Span;
 pub use value::{Env, Function, Object, Value};

@@ -1,13 +1,14 @@
 //! Changing JSON texts in place, as tidwall/sjson does: parameters of event triggers.
 //!
 //! ```
-//! use argo_lang::{Value, sjson};
+//! use argo_lang::{Budget, Value, sjson};
 //!
+//! let budget = Budget::default();
 //! let doc = r#"{"spec": {"args": ["a"]}}"#;
-//! let doc = sjson::set(doc, "spec.args.-1", &Value::from("b")).unwrap();
-//! let doc = sjson::set_raw(&doc, "metadata.labels", r#"{"x": 1}"#).unwrap();
+//! let doc = sjson::set(doc, "spec.args.-1", &Value::from("b"), &budget).unwrap();
+//! let doc = sjson::set_raw(&doc, "metadata.labels", r#"{"x": 1}"#, &budget).unwrap();
 //! assert_eq!(doc, r#"{"spec": {"args": ["a","b"]},"metadata":{"labels":{"x": 1}}}"#);
-//! assert_eq!(sjson::delete(&doc, "spec").unwrap(), r#"{"metadata":{"labels":{"x": 1}}}"#);
+//! assert_eq!(sjson::delete(&doc, "spec", &budget).unwrap(), r#"{"metadata":{"labels":{"x": 1}}}"#);
 //! ```
 //!
 //! A path is keys and indexes with dots between; `-1` appends, `:1` is a key though it looks like an index. Paths with `#`, `*`, `@` or `|` change what
@@ -15,33 +16,19 @@
 //!
 //! Differences on purpose: an index may not be larger than 100,000, and paths are bounded in length.
 
+use crate::budget::Meter;
+use crate::gjson::Found;
 use crate::gjson::{self, scan};
 use crate::go::json;
-use crate::{Value, gjson::Found};
+use crate::{Budget, Cause, Limit, RunError, Span, Value};
 
 /// Largest index that is filled up to.
 const MOST_INDEX: usize = 100_000;
 /// Most components of a path.
 const MOST_PARTS: usize = 500;
 
-/// A text that could not be changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SetError {
-    /// An element of an array is named by a text.
-    #[error("cannot set array element for non-numeric key '{0}'")]
-    NotAnIndex(String),
-    /// Only plain paths can be deleted.
-    #[error("cannot delete value from a complex path")]
-    ComplexDelete,
-    /// The text is neither object nor array.
-    #[error("json must be an object or array")]
-    NotJson,
-    /// The value has no JSON form.
-    #[error("{0}")]
-    Value(String),
-    /// The path is too long, or an index too large.
-    #[error("the path is too long or its index too large")]
-    TooLarge,
+fn too_large(span: Span) -> RunError {
+    RunError::new("the path is too long or its index too large", span).because(Cause::Limit(Limit::Memory))
 }
 
 struct Part {
@@ -49,6 +36,7 @@ struct Part {
     /// As gjson reads it.
     path: String,
     force: bool,
+    span: Span,
 }
 
 impl Part {
@@ -68,24 +56,25 @@ impl Part {
 ///
 /// # Errors
 /// When an element of an array is named by a text, or the value has no JSON form.
-pub fn set(doc: &str, path: &str, value: &Value) -> Result<String, SetError> {
+pub fn set(doc: &str, path: &str, value: &Value, budget: &Budget) -> Result<String, RunError> {
     let raw = match value {
         Value::Float(n) if n.is_finite() => format!("{n}"),
         // As upstream: `<`, `>` and `&` are escaped only where something else has to be.
         Value::String(s) if !s.bytes().any(|b| !(b' '..=0x7f).contains(&b) || matches!(b, b'"' | b'\\')) => format!("\"{s}\""),
-        other => json::encode(other, true).map_err(SetError::Value)?,
+        other => json::encode(other, true).map_err(|e| RunError::new(e, Span::whole(path)))?,
     };
-    set_raw(doc, path, &raw)
+    set_raw(doc, path, &raw, budget)
 }
 
 /// Sets a piece of JSON as it stands.
 ///
 /// # Errors
 /// When an element of an array is named by a text.
-pub fn set_raw(doc: &str, path: &str, raw: &str) -> Result<String, SetError> {
+pub fn set_raw(doc: &str, path: &str, raw: &str, budget: &Budget) -> Result<String, RunError> {
+    let edit = Edit { meter: Meter::new(budget, MOST_PARTS), budget: *budget, path };
     match parts(path)? {
-        Some(parts) => Ok(change(doc, &parts, Some(raw))?.unwrap_or_else(|| doc.to_owned())),
-        None => Ok(complex(doc, path, raw)),
+        Some(parts) => Ok(edit.change(doc, &parts, Some(raw))?.unwrap_or_else(|| doc.to_owned())),
+        None => edit.complex(doc, raw),
     }
 }
 
@@ -93,19 +82,23 @@ pub fn set_raw(doc: &str, path: &str, raw: &str) -> Result<String, SetError> {
 ///
 /// # Errors
 /// When the path is not a plain one.
-pub fn delete(doc: &str, path: &str) -> Result<String, SetError> {
-    let parts = parts(path)?.ok_or(SetError::ComplexDelete)?;
-    Ok(change(doc, &parts, None)?.unwrap_or_else(|| doc.to_owned()))
+pub fn delete(doc: &str, path: &str, budget: &Budget) -> Result<String, RunError> {
+    let edit = Edit { meter: Meter::new(budget, MOST_PARTS), budget: *budget, path };
+    let complex =
+        || RunError::new("cannot delete value from a complex path", Span::whole(path)).expecting("keys and indexes with dots between");
+    let parts = parts(path)?.ok_or_else(complex)?;
+    Ok(edit.change(doc, &parts, None)?.unwrap_or_else(|| doc.to_owned()))
 }
 
 /// The components of a plain path; none for one that needs gjson.
-fn parts(path: &str) -> Result<Option<Vec<Part>>, SetError> {
+fn parts(path: &str) -> Result<Option<Vec<Part>>, RunError> {
     let mut out = Vec::new();
     let mut rest = path;
     loop {
         if out.len() >= MOST_PARTS {
-            return Err(SetError::TooLarge);
+            return Err(too_large(Span::whole(path)));
         }
+        let start = path.len().saturating_sub(rest.len());
         let (force, body) = rest.strip_prefix(':').map_or((false, rest), |r| (true, r));
         let (mut name, mut gjson) = (String::new(), String::new());
         let mut more = None;
@@ -130,7 +123,8 @@ fn parts(path: &str) -> Result<Option<Vec<Part>>, SetError> {
                 }
             }
         }
-        out.push(Part { name, path: gjson, force });
+        let end = more.map_or(path.len(), |tail| path.len().saturating_sub(tail.len()).saturating_sub(1));
+        out.push(Part { name, path: gjson, force, span: Span::new(start, end) });
         match more {
             Some(tail) => rest = tail,
             None => return Ok(Some(out)),
@@ -142,34 +136,75 @@ fn pieces(doc: &str, from: usize, to: usize) -> &str {
     doc.get(from..to).unwrap_or_default()
 }
 
-/// The changed text; none if nothing is to change. Without a piece it deletes.
-fn change(doc: &str, parts: &[Part], raw: Option<&str>) -> Result<Option<String>, SetError> {
-    let Some((part, rest)) = parts.split_first() else { return Ok(None) };
-    let mut found = Found::default();
-    if raw.is_none() && part.appends() {
-        let count = gjson::get(doc, "#").int();
-        if count > 0 {
-            found = gjson::get(doc, &(count - 1).to_string());
+/// One change under way.
+struct Edit<'a> {
+    meter: Meter,
+    budget: Budget,
+    path: &'a str,
+}
+
+impl Edit<'_> {
+    fn find<'d>(&self, doc: &'d str, path: &str) -> Result<Found<'d>, RunError> {
+        gjson::get(doc, path, &self.budget)
+    }
+
+    /// Pays for a text that is made.
+    fn made(&self, text: String) -> Result<String, RunError> {
+        self.meter.spend(text.len()).map_err(|limit| RunError::limit(limit, Span::whole(self.path)))?;
+        Ok(text)
+    }
+
+    /// The changed text; none if nothing is to change. Without a piece it deletes.
+    fn change(&self, doc: &str, parts: &[Part], raw: Option<&str>) -> Result<Option<String>, RunError> {
+        let Some((part, rest)) = parts.split_first() else { return Ok(None) };
+        let mut found = Found::default();
+        if raw.is_none() && part.appends() {
+            let count = self.find(doc, "#")?.int();
+            if count > 0 {
+                found = self.find(doc, &(count - 1).to_string())?;
+            }
         }
-    }
-    if !found.exists() {
-        found = gjson::get(doc, &part.path);
-    }
-    let start = found.index();
-    if start > 0 {
-        let end = start + found.raw().len();
-        let (before, after) = (pieces(doc, 0, start), pieces(doc, end, doc.len()));
-        if !rest.is_empty() {
-            let inner = change(&found.raw(), rest, raw)?;
-            return Ok(inner.map(|inner| format!("{before}{inner}{after}")));
+        if !found.exists() {
+            found = self.find(doc, &part.path)?;
         }
-        return Ok(Some(match raw {
-            Some(raw) => format!("{before}{raw}{after}"),
-            None => without(before, after),
-        }));
+        let start = found.index();
+        if start > 0 {
+            let end = start + found.raw().len();
+            let (before, after) = (pieces(doc, 0, start), pieces(doc, end, doc.len()));
+            if !rest.is_empty() {
+                let inner = self.change(&found.raw(), rest, raw)?;
+                return inner.map(|inner| self.made(format!("{before}{inner}{after}"))).transpose();
+            }
+            let changed = match raw {
+                Some(raw) => format!("{before}{raw}{after}"),
+                None => without(before, after),
+            };
+            return self.made(changed).map(Some);
+        }
+        let Some(raw) = raw else { return Ok(None) };
+        self.made(add(doc, part, parts, raw)?).map(Some)
     }
-    let Some(raw) = raw else { return Ok(None) };
-    add(doc, part, parts, raw).map(Some)
+
+    /// Changes what gjson finds, wherever that stands.
+    fn complex(&self, doc: &str, raw: &str) -> Result<String, RunError> {
+        let found = self.find(doc, self.path)?;
+        let mut out = doc.to_owned();
+        if found.index() > 0 {
+            let end = found.index() + found.raw().len();
+            out = format!("{}{raw}{}", pieces(doc, 0, found.index()), pieces(doc, end, doc.len()));
+        }
+        if let Some(indexes) = found.indexes() {
+            let mut places: Vec<(usize, usize)> = indexes.iter().copied().zip(found.array().iter().map(|v| v.raw().len())).collect();
+            if places.len() != indexes.len() {
+                return Ok(out);
+            }
+            places.sort_by_key(|(start, _)| std::cmp::Reverse(*start));
+            for (start, length) in places {
+                out = self.made(format!("{}{raw}{}", pieces(&out, 0, start), pieces(&out, start + length, out.len())))?;
+            }
+        }
+        Ok(out)
+    }
 }
 
 /// What stands around a deleted value, without its key and one of the commas.
@@ -202,10 +237,10 @@ fn without(before: &str, after: &str) -> String {
 }
 
 /// Adds what is not there yet.
-fn add(doc: &str, part: &Part, parts: &[Part], raw: &str) -> Result<String, SetError> {
+fn add(doc: &str, part: &Part, parts: &[Part], raw: &str) -> Result<String, RunError> {
     let index = part.index();
     if index.is_some_and(|n| n > MOST_INDEX) {
-        return Err(SetError::TooLarge);
+        return Err(too_large(part.span));
     }
     let nulls = |n: usize| "null,".repeat(n);
     if doc.bytes().all(|b| b <= b' ') {
@@ -230,11 +265,12 @@ fn add(doc: &str, part: &Part, parts: &[Part], raw: &str) -> Result<String, SetE
         return Ok(format!("{}{comma}{}}}", pieces(&whole, 0, end), build(false, parts, raw)?));
     }
     if !whole.starts_with('[') {
-        return Err(SetError::NotJson);
+        return Err(RunError::new("json must be an object or array", part.span));
     }
     let Some(index) = index else {
         if !part.appends() {
-            return Err(SetError::NotAnIndex(part.name.clone()));
+            let message = format!("cannot set array element for non-numeric key '{}'", part.name);
+            return Err(RunError::new(message, part.span).expecting("an index or -1"));
         }
         let open = whole.trim_matches(|c: char| c <= ' ');
         let open = open.strip_suffix(']').unwrap_or(open);
@@ -256,7 +292,7 @@ fn add(doc: &str, part: &Part, parts: &[Part], raw: &str) -> Result<String, SetE
 }
 
 /// New JSON for the rest of a path.
-fn build(array: bool, parts: &[Part], raw: &str) -> Result<String, SetError> {
+fn build(array: bool, parts: &[Part], raw: &str) -> Result<String, RunError> {
     let Some((part, rest)) = parts.split_first() else { return Ok(raw.to_owned()) };
     let mut out = String::new();
     if !array {
@@ -266,7 +302,7 @@ fn build(array: bool, parts: &[Part], raw: &str) -> Result<String, SetError> {
     match rest.first() {
         None => out.push_str(raw),
         Some(next) => match next.index() {
-            Some(n) if n > MOST_INDEX => return Err(SetError::TooLarge),
+            Some(n) if n > MOST_INDEX => return Err(too_large(next.span)),
             index if index.is_some() || next.appends() => {
                 out.push('[');
                 out.push_str(&"null,".repeat(index.unwrap_or(0)));
@@ -283,30 +319,17 @@ fn build(array: bool, parts: &[Part], raw: &str) -> Result<String, SetError> {
     Ok(out)
 }
 
-/// Changes what gjson finds, wherever that stands.
-fn complex(doc: &str, path: &str, raw: &str) -> String {
-    let found = gjson::get(doc, path);
-    let mut out = doc.to_owned();
-    if found.index() > 0 {
-        let end = found.index() + found.raw().len();
-        out = format!("{}{raw}{}", pieces(doc, 0, found.index()), pieces(doc, end, doc.len()));
-    }
-    if let Some(indexes) = found.indexes() {
-        let mut places: Vec<(usize, usize)> = indexes.iter().copied().zip(found.array().iter().map(|v| v.raw().len())).collect();
-        if places.len() != indexes.len() {
-            return out;
-        }
-        places.sort_by_key(|(start, _)| std::cmp::Reverse(*start));
-        for (start, length) in places {
-            out = format!("{}{raw}{}", pieces(&out, 0, start), pieces(&out, start + length, out.len()));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{delete, set_raw};
+    use crate::{Budget, RunError};
+
+    fn set_raw(doc: &str, path: &str, raw: &str) -> Result<String, RunError> {
+        super::set_raw(doc, path, raw, &Budget::default())
+    }
+
+    fn delete(doc: &str, path: &str) -> Result<String, RunError> {
+        super::delete(doc, path, &Budget::default())
+    }
 
     #[test]
     fn changes() {

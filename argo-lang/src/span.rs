@@ -1,4 +1,4 @@
-//! Places in a program's text, and the errors that point at them.
+//! Places in a program's text.
 
 /// A range of bytes in a program's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,20 @@ impl Span {
         let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
         let line = text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
         let column = text.get(line_start..start).unwrap_or_default().chars().count();
+        let (line, column) = windowed(line, column);
         format!(" | {line}\n | {}^", ".".repeat(column))
+    }
+
+    /// The whole of a text.
+    #[must_use]
+    pub fn whole(text: &str) -> Self {
+        Self { start: 0, end: text.len() }
+    }
+
+    /// The same place in a text that starts some bytes later.
+    #[must_use]
+    pub fn shifted(self, by: usize) -> Self {
+        Self { start: self.start.saturating_add(by), end: self.end.saturating_add(by) }
     }
 
     /// Line and column of the start, both from 1.
@@ -45,27 +58,17 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// A text that is no program of its language.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} (at byte {})", span.start)]
-pub struct ParseError {
-    /// What was found, and what was expected.
-    pub message: String,
-    /// Where.
-    pub span: Span,
-}
+/// Most characters of a line that are shown, and how many of them before the place.
+const SHOWN: usize = 160;
+const BEFORE: usize = 80;
 
-impl ParseError {
-    /// An error at a place.
-    #[must_use]
-    pub fn new(message: impl Into<String>, span: Span) -> Self {
-        Self { message: message.into(), span }
+/// A long line is shown around the place only.
+fn windowed(line: &str, column: usize) -> (String, usize) {
+    let skipped = if column > BEFORE { column.saturating_sub(BEFORE) } else { 0 };
+    let mut shown: String = line.chars().skip(skipped).take(SHOWN).collect();
+    let more = line.chars().nth(skipped.saturating_add(SHOWN)).is_some();
+    if more {
+        shown.push('…');
     }
-
-    /// The message with line, column and a caret below the place.
-    #[must_use]
-    pub fn render(&self, text: &str) -> String {
-        let (line, column) = self.span.line_column(text);
-        format!("{} ({line}:{column})\n{}", self.message, self.span.render(text))
-    }
+    if skipped == 0 { (shown, column) } else { (format!("…{shown}"), column.saturating_sub(skipped).saturating_add(1)) }
 }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::expr::{Program, RunError};
-use crate::{Env, ParseError, Span, Value};
+use crate::expr::Program;
+use crate::{Budget, Env, ParseError, RunError, Span, Value};
 
 /// Names that an expression may lack for now: its tag then stays as it is, as upstream does.
 const LATE: [&str; 5] = ["item", "retries", "lastRetry", "workflow.status", "workflow.failures"];
@@ -38,7 +38,8 @@ enum Piece {
     Text(String),
     /// The trimmed name, and the tag as it was written.
     Name(String, String),
-    Expression(Program, String),
+    /// The program, the tag, and where in the text the program begins.
+    Expression(Program, String, usize),
     /// An expression that is none: an error once it is rendered, as upstream does.
     Broken(ParseError, String),
 }
@@ -56,7 +57,7 @@ pub enum Policy {
 }
 
 /// A text that could not be rendered.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RenderError {
     /// A name is unknown and must not be.
     #[error("failed to resolve {{{{{0}}}}}")]
@@ -65,21 +66,39 @@ pub enum RenderError {
     #[error("failed to resolve {{{{{0}}}}}: it has no value")]
     Absent(String),
     /// An expression is none.
-    #[error("failed to parse expression {expression:?}: {message}")]
+    #[error("failed to parse expression {expression:?}: {}", error.message)]
     Parse {
         /// The expression.
         expression: String,
-        /// What is wrong.
-        message: String,
+        /// What is wrong, and where in the whole text.
+        error: ParseError,
     },
     /// An expression could not be evaluated.
-    #[error("failed to evaluate expression {expression:?}: {message}")]
+    #[error("failed to evaluate expression {expression:?}: {}", error.message)]
     Run {
         /// The expression.
         expression: String,
-        /// What went wrong.
-        message: String,
+        /// What went wrong, and where in the whole text.
+        error: Box<RunError>,
     },
+    /// The text that comes out is larger than the budget allows.
+    #[error("the text is too large")]
+    TooLarge,
+}
+
+impl RenderError {
+    /// The message with line, column, and a caret below the place in the text that was rendered.
+    #[must_use]
+    pub fn render(&self, text: &str) -> String {
+        match self {
+            Self::Parse { error, .. } => error.render(text),
+            Self::Run { error, .. } => error.render(text),
+            Self::Unknown(name) | Self::Absent(name) => {
+                RunError::new(self.to_string(), place(text, name).unwrap_or_default()).expecting("a name that has a value").render(text)
+            }
+            Self::TooLarge => self.to_string(),
+        }
+    }
 }
 
 /// The names a template is rendered with, by their dotted path.
@@ -93,6 +112,10 @@ pub trait Scope {
     /// The time for expressions (`now()`, `sprig.now()`); none makes these an error.
     fn now(&self) -> Option<Timestamp> {
         None
+    }
+    /// What one rendering may use: each expression may take all of it, and the text that comes out may have so many bytes.
+    fn budget(&self) -> Budget {
+        Budget::default()
     }
     /// Fills the buffer with random bytes for expressions (`sprig.uuidv4()`); false makes these an error.
     fn random(&self, _buffer: &mut [u8]) -> bool {
@@ -201,11 +224,20 @@ impl Template {
                 Piece::Name(name, _) => {
                     names.insert(name.clone());
                 }
-                Piece::Expression(program, _) => names.extend(program.names()),
+                Piece::Expression(program, ..) => names.extend(program.names()),
                 Piece::Text(_) | Piece::Broken(..) => {}
             }
         }
         names
+    }
+
+    /// Says where the first of its expressions is none.
+    ///
+    /// # Errors
+    /// When an expression is none.
+    pub fn check(&self) -> Result<(), ParseError> {
+        let broken = self.pieces.iter().find_map(|piece| if let Piece::Broken(error, _) = piece { Some(error.clone()) } else { None });
+        broken.map_or(Ok(()), Err)
     }
 
     /// Puts in the values.
@@ -214,6 +246,7 @@ impl Template {
     /// As the policy says, for names that have no value, and for expressions that fail.
     pub fn render(&self, scope: &dyn Scope, policy: Policy) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len());
+        let budget = scope.budget();
         let names = Names { scope, found: RefCell::default() };
         for piece in self.pieces.iter() {
             match piece {
@@ -229,20 +262,25 @@ impl Template {
                         _ => out.push_str(tag),
                     },
                 },
-                Piece::Expression(program, tag) => match program.evaluate(&names) {
+                Piece::Expression(program, tag, at) => match program.evaluate(&names, &budget) {
                     Ok(Value::Nil) if policy == Policy::KeepUnknown => out.push_str(tag),
                     Ok(Value::Nil) => {
-                        return Err(RenderError::Run { expression: program.source().to_owned(), message: "it has no value".to_owned() });
+                        let error = RunError::new("it has no value", Span::whole(program.source()).shifted(*at));
+                        return Err(RenderError::Run { expression: program.source().to_owned(), error: Box::new(error) });
                     }
                     Ok(value) => push(&mut out, &value),
                     Err(error) if stays(program, scope, &error, policy) => out.push_str(tag),
                     Err(error) => {
-                        return Err(RenderError::Run { expression: program.source().to_owned(), message: error.message });
+                        let error = RunError { span: error.span.shifted(*at), ..error };
+                        return Err(RenderError::Run { expression: program.source().to_owned(), error: Box::new(error) });
                     }
                 },
                 Piece::Broken(error, tag) => {
-                    return Err(RenderError::Parse { expression: inner(tag).to_owned(), message: error.message.clone() });
+                    return Err(RenderError::Parse { expression: inner(tag).to_owned(), error: error.clone() });
                 }
+            }
+            if out.len() > budget.bytes {
+                return Err(RenderError::TooLarge);
             }
         }
         Ok(out)
@@ -258,7 +296,7 @@ fn stays(program: &Program, scope: &dyn Scope, error: &RunError, policy: Policy)
             scope.lookup(name).is_none() && (root != *late || scope.root(root).is_none())
         })
     };
-    program.names().iter().any(|name| missing(name)) || (policy == Policy::KeepUnknown && error.unknown.is_some())
+    program.names().iter().any(|name| missing(name)) || (policy == Policy::KeepUnknown && error.unknown().is_some())
 }
 
 fn push(out: &mut String, value: &Value) {
@@ -296,10 +334,14 @@ fn pieces(source: &str) -> Vec<Piece> {
         }
         let tag = format!("{{{{{body}}}}}");
         out.push(match body.strip_prefix('=') {
-            Some(expression) => match Program::parse(expression.trim()) {
-                Ok(program) => Piece::Expression(program, tag),
-                Err(error) => Piece::Broken(error, tag),
-            },
+            Some(expression) => {
+                let trimmed = expression.trim_start();
+                let at = source.len().saturating_sub(after.len()).saturating_add(close).saturating_sub(trimmed.len());
+                match Program::parse(trimmed.trim_end()) {
+                    Ok(program) => Piece::Expression(program, tag, at),
+                    Err(error) => Piece::Broken(error.shifted(at), tag),
+                }
+            }
             None => Piece::Name(body.trim().to_owned(), tag),
         });
         rest = after.get(close.saturating_add(2)..).unwrap_or_default();
@@ -356,6 +398,9 @@ mod tests {
         assert_eq!(render("{{=item + 1}}", Policy::RefuseUnknown).unwrap(), "{{=item + 1}}");
         assert_eq!(render("{{= {\"x\": a} }}", Policy::RefuseUnknown).unwrap(), r#"{"x":"1"}"#);
         assert_eq!(render("{{=[a][0]}}", Policy::RefuseUnknown).unwrap(), "1");
+        let text = "x\ny {{= 1 + }}";
+        let error = render(text, Policy::KeepUnknown).unwrap_err();
+        assert!(error.render(text).ends_with("(2:10)\n | y {{= 1 + }}\n | .........^"), "{}", error.render(text));
     }
 
     #[test]

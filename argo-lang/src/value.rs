@@ -202,6 +202,17 @@ impl Value {
         json::encode(self, true)
     }
 
+    /// Bytes that the value itself takes, without what is inside of lists and maps: what making it costs of a [`crate::Budget`].
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::String(s) => s.len(),
+            Self::List(list) => list.len().saturating_mul(24),
+            Self::Map(map) => map.len().saturating_mul(64),
+            Self::Pairs(pairs) => pairs.len().saturating_mul(48),
+            _ => 0,
+        }
+    }
+
     /// Whether lists and maps are nested deeper than a number of levels.
     #[must_use]
     pub fn nests_deeper_than(&self, levels: usize) -> bool {

@@ -1,4 +1,4 @@
-//! `when`: the condition of a step or task, in the language of [`crate::govaluate`] as Workflows uses it.
+//! `when`: the condition of a step or task, in the language of [`crate::govaluate`] as Workflows uses it. A condition has no loops: what it costs is bounded by its length.
 //!
 //! Bare words are texts, so that a substituted value needs no quotes; quoted texts that look like dates are points in time.
 //!
@@ -8,20 +8,32 @@
 //! ```
 
 use crate::govaluate::Program;
-use crate::{ParseError, Value};
+use crate::{Budget, ParseError, RunError, Value};
 
 /// A condition that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WhenError {
     /// It is no expression.
     #[error("{0}")]
     Parse(ParseError),
     /// Its operands do not fit.
     #[error("{0}")]
-    Run(String),
+    Run(RunError),
     /// It is neither true nor false.
     #[error("expected boolean evaluation for '{0}'")]
     NotBoolean(String),
+}
+
+impl WhenError {
+    /// The message with line, column, and a caret below the place in the condition.
+    #[must_use]
+    pub fn render(&self, text: &str) -> String {
+        match self {
+            Self::Parse(error) => error.render(text),
+            Self::Run(error) => error.render(text),
+            Self::NotBoolean(_) => RunError::new(self.to_string(), crate::Span::whole(text)).expecting("a comparison").render(text),
+        }
+    }
 }
 
 /// Whether a condition holds. An empty one does.
@@ -32,7 +44,7 @@ pub fn holds(text: &str) -> Result<bool, WhenError> {
     if text.trim().is_empty() {
         return Ok(true);
     }
-    match evaluate(text)? {
+    match evaluate(text, &Budget::default())? {
         Value::Bool(b) => Ok(b),
         _ => Err(WhenError::NotBoolean(text.to_owned())),
     }
@@ -41,10 +53,17 @@ pub fn holds(text: &str) -> Result<bool, WhenError> {
 /// The value of a condition.
 ///
 /// # Errors
-/// When it is no expression, or its operands do not fit.
-pub fn evaluate(text: &str) -> Result<Value, WhenError> {
-    let program = Program::parse_words(text).map_err(WhenError::Parse)?;
-    program.run(&|_: &str| None).map_err(|e| WhenError::Run(e.message))
+/// When it is no expression, its operands do not fit, or the budget is used up.
+pub fn evaluate(text: &str, budget: &Budget) -> Result<Value, WhenError> {
+    parse(text)?.run(&|_: &str| None, budget).map_err(WhenError::Run)
+}
+
+/// Reads a condition in which bare words are texts.
+///
+/// # Errors
+/// When it is no expression.
+pub fn parse(text: &str) -> Result<Program, WhenError> {
+    Program::parse_words(text).map_err(WhenError::Parse)
 }
 
 #[cfg(test)]

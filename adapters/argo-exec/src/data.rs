@@ -70,7 +70,10 @@ fn transform(data: &Data, mut value: serde_json::Value) -> Result<serde_json::Va
         let wrong = |reason: String| DataError::Expression { index, text: step.expression.clone(), reason };
         let program = argo_lang::expr::Program::parse(&step.expression).map_err(|e| wrong(e.to_string()))?;
         let input = argo_lang::Value::from(value);
-        value = program.run(&|name: &str| (name == "data").then(|| input.clone())).map_err(|e| wrong(e.to_string()))?.to_json();
+        value = program
+            .run(&|name: &str| (name == "data").then(|| input.clone()), &argo_lang::Budget::default())
+            .map_err(|e| wrong(e.to_string()))?
+            .to_json();
     }
     Ok(value)
 }

@@ -96,7 +96,7 @@ fn with_sub_path(artifact: Artifact, sub_path: &str) -> Artifact {
 
 fn evaluate(expression: &str, scope: &Layers<'_>) -> Result<Option<argo_lang::Value>, String> {
     let program = argo_lang::expr::Program::parse(expression).map_err(|e| format!("failed to parse expression {expression:?}: {e}"))?;
-    match program.run(scope) {
+    match program.run(scope, &argo_lang::Budget::default()) {
         Ok(argo_lang::Value::Nil) => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(e) => Err(format!("failed to evaluate expression {expression:?}: {e}")),

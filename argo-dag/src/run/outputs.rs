@@ -137,7 +137,7 @@ pub(super) fn of_template(declared: &Outputs, scope: &Layers<'_>) -> Result<Opti
         } else {
             argo_lang::expr::Program::parse(&artifact.from_expression)
                 .map_err(|e| e.to_string())
-                .and_then(|p| p.run(scope).map_err(|e| e.to_string()))
+                .and_then(|p| p.run(scope, &argo_lang::Budget::default()).map_err(|e| e.to_string()))
                 .map(Some)?
         };
         match found {

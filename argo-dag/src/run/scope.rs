@@ -97,7 +97,7 @@ impl Env for Layers<'_> {
 /// A boolean expression over layers of names.
 pub(super) fn holds(expression: &str, scope: &Layers<'_>) -> Result<bool, String> {
     let program = argo_lang::expr::Program::parse(expression).map_err(|e| format!("unable to compile expression '{expression}': {e}"))?;
-    match program.run(scope) {
+    match program.run(scope, &argo_lang::Budget::default()) {
         Ok(Value::Bool(b)) => Ok(b),
         Ok(other) => Err(format!("unable to cast expression result '{other}' to bool")),
         Err(e) => Err(format!("unable to evaluate expression '{expression}': {e}")),

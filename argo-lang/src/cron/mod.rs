@@ -26,7 +26,10 @@ use crate::go::{time, zone};
 use crate::{ParseError, Span};
 
 mod clock;
+mod exclusions;
 mod fields;
+
+pub use exclusions::exclusions;
 
 /// Marks a field that was given as `*`.
 const STAR: u64 = 1 << 63;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::ast::Node;
 use super::eval::{Element, Run, Scope};
-use super::{RunError, dates, functions};
+use super::{dates, functions};
 use crate::go::{json, text as go_text};
 use crate::sprig::args::{go_truncate, parse_float};
 use crate::sprig::encode::{base64, unbase64};
-use crate::{Span, Value};
+use crate::{Cause, RunError, Span, Value};
 
 /// Largest text or list that a function makes.
 const MOST_SIZE: usize = 10_000_000;
@@ -21,7 +21,7 @@ pub(super) fn call(scope: Scope<'_>, name: &str, arguments: &[Node], span: Span)
     let fail = |message: String| RunError::new(message, span);
     dates::call(scope.env(), name, &values)
         .or_else(|| plain(name, &values))
-        .ok_or_else(|| RunError { message: format!("unknown name {name}"), span, unknown: Some(name.to_owned()) })?
+        .ok_or_else(|| RunError::new(format!("unknown name {name}"), span).because(Cause::Unknown(name.to_owned())))?
         .map_err(fail)
 }
 

@@ -1,15 +1,15 @@
 //! Running the tree.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ast::{self, Binary, Kind, Node, Unary};
-use super::{RunError, builtins, dates, functions};
-use crate::{Env, Span, Value, methods, sprig};
+use super::{builtins, dates, functions};
+use crate::budget::Meter;
+use crate::{Budget, Cause, Env, Limit, RunError, Span, Value, methods, sprig};
 
-/// How many nodes a run may visit.
-const MOST_STEPS: u64 = 5_000_000;
+/// Levels of nodes that a stack of 2 MB holds: the parser lets no deeper tree pass, predicates nest in it.
+const CEILING: usize = 400;
 /// Deepest value.
 const MOST_NESTING: usize = 500;
 /// Longest range.
@@ -23,7 +23,7 @@ pub(super) struct Scope<'a> {
     env: &'a dyn Env,
     bound: Option<&'a Bound<'a>>,
     element: Option<&'a Element>,
-    steps: &'a Cell<u64>,
+    meter: &'a Meter,
 }
 
 struct Bound<'a> {
@@ -39,9 +39,9 @@ pub(super) struct Element {
     pub(super) accumulated: Value,
 }
 
-pub(super) fn run(root: &Node, env: &dyn Env) -> Run {
-    let steps = Cell::new(0);
-    Scope { env, bound: None, element: None, steps: &steps }.eval(root)
+pub(super) fn run(root: &Node, env: &dyn Env, budget: &Budget) -> Run {
+    let meter = Meter::new(budget, CEILING);
+    Scope { env, bound: None, element: None, meter: &meter }.eval(root)
 }
 
 impl<'a> Scope<'a> {
@@ -51,11 +51,17 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) fn eval(self, node: &Node) -> Run {
-        let steps = self.steps.get().saturating_add(1);
-        self.steps.set(steps);
-        if steps > MOST_STEPS {
-            return Err(RunError::new("the expression takes too many steps", node.span));
+        let limit = |limit| RunError::limit(limit, node.span);
+        self.meter.step(1).and_then(|()| self.meter.enter()).map_err(limit)?;
+        let value = self.dispatch(node)?;
+        self.meter.leave();
+        if matches!(node.kind, Kind::Binary(..) | Kind::Call(..) | Kind::Slice(..) | Kind::List(_) | Kind::Map(_)) {
+            self.meter.spend(value.weight()).map_err(limit)?;
         }
+        Ok(value)
+    }
+
+    fn dispatch(self, node: &Node) -> Run {
         match &node.kind {
             Kind::Literal(value) => Ok(value.clone()),
             Kind::Name(name) => self.name(name, node.span),
@@ -112,7 +118,9 @@ impl<'a> Scope<'a> {
     pub(super) fn truth(self, node: &Node) -> Result<bool, RunError> {
         match self.eval(node)? {
             Value::Bool(b) => Ok(b),
-            other => Err(RunError::new(format!("non-bool expression (type {}) used as condition", other.kind()), node.span)),
+            other => {
+                Err(RunError::new(format!("non-bool expression (type {}) used as condition", other.kind()), node.span).expecting("bool"))
+            }
         }
     }
 
@@ -133,11 +141,10 @@ impl<'a> Scope<'a> {
             "sprig" => Some(sprig::map().clone()),
             _ => functions::known(name).then_some(Value::Nil),
         };
-        self.bound(name).or_else(|| self.env.get(name)).or_else(known).ok_or_else(|| RunError {
-            message: format!("unknown name {name}"),
-            span,
-            unknown: Some(name.to_owned()),
-        })
+        self.bound(name)
+            .or_else(|| self.env.get(name))
+            .or_else(known)
+            .ok_or_else(|| RunError::new(format!("unknown name {name}"), span).because(Cause::Unknown(name.to_owned())))
     }
 
     fn pointer(self, which: &str, span: Span) -> Run {
@@ -169,10 +176,10 @@ impl<'a> Scope<'a> {
         let key = self.eval(property)?;
         let found = fetch(&parent, &key, node.span);
         match found {
-            Err(mut error) if error.unknown.is_none() && matches!(parent, Value::Nil) => {
-                error.unknown = ast::path(node);
-                Err(error)
-            }
+            Err(error) if error.cause == Cause::Failed && matches!(parent, Value::Nil) => Err(match ast::path(node) {
+                Some(path) => error.because(Cause::Unknown(path)),
+                None => error,
+            }),
             other => other,
         }
     }
@@ -223,6 +230,7 @@ impl<'a> Scope<'a> {
         match callee {
             Value::Function(function) => {
                 let values = arguments.iter().map(|a| self.eval(a)).collect::<Result<Vec<_>, _>>()?;
+                self.meter.step(sprig::cost(function.name())).map_err(|limit| RunError::limit(limit, span))?;
                 function.call(self.env, &values).map_err(|e| RunError::new(e, span))
             }
             Value::Nil => Err(RunError::new("invalid operation: cannot call nil", span)),
@@ -364,7 +372,7 @@ fn compute(operator: Binary, a: &Value, b: &Value, span: Span) -> Run {
             B::Modulo => Value::Int(x.checked_rem(*y).ok_or_else(|| RunError::new("integer divide by zero", span))?),
             B::Range => {
                 if y.saturating_sub(*x).saturating_add(1) >= MOST_RANGE {
-                    return Err(RunError::new("memory budget exceeded", span));
+                    return Err(RunError::limit(Limit::Memory, span));
                 }
                 (*x..=*y).map(Value::Int).collect::<Vec<_>>().into()
             }

@@ -1,11 +1,11 @@
 //! The expression language of manifests (expr-lang/expr): parsed once, run many times, never beyond its budget.
 //!
 //! ```
-//! use argo_lang::{Value, expr::Program};
+//! use argo_lang::{Budget, Value, expr::Program};
 //!
 //! let program = Program::parse("filter(items, # > 1) | map(# * 10)").unwrap();
 //! let env = |name: &str| (name == "items").then(|| Value::from(serde_json::json!([1, 2, 3])));
-//! assert_eq!(program.run(&env).unwrap().to_json(), serde_json::json!([20, 30]));
+//! assert_eq!(program.run(&env, &Budget::default()).unwrap().to_json(), serde_json::json!([20, 30]));
 //! ```
 //!
 //! Besides the language's own functions there are those that Workflows adds: `asInt`, `asFloat`, `jsonpath`, `toJson` and the map of
@@ -19,7 +19,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::{Env, ParseError, Span, Value};
+use crate::error::check_length;
+use crate::{Budget, Cause, Env, ParseError, RunError, Value};
 
 mod ast;
 mod builtins;
@@ -39,18 +40,6 @@ pub use check::Type;
 pub struct Program {
     source: Arc<str>,
     root: Arc<Node>,
-}
-
-/// An expression that could not be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RunError {
-    /// What went wrong.
-    pub message: String,
-    /// Where in the expression.
-    pub span: Span,
-    /// The name that is not defined, if that is what went wrong.
-    pub unknown: Option<String>,
 }
 
 /// The types of an environment's names, for [`Program::check`].
@@ -73,18 +62,13 @@ impl Types for OfValues<'_> {
     }
 }
 
-impl RunError {
-    pub(crate) fn new(message: impl Into<String>, span: Span) -> Self {
-        Self { message: message.into(), span, unknown: None }
-    }
-}
-
 impl Program {
     /// Reads an expression.
     ///
     /// # Errors
     /// When the text is no expression, or nests too deeply.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
+        check_length(source)?;
         Ok(Self { source: source.into(), root: Arc::new(parser::parse(source)?) })
     }
 
@@ -98,21 +82,20 @@ impl Program {
     ///
     /// # Errors
     /// When a name is unknown, types do not fit, or the budget of steps is used up.
-    pub fn run(&self, env: &dyn Env) -> Result<Value, RunError> {
-        eval::run(&self.root, env)
+    pub fn run(&self, env: &dyn Env, budget: &Budget) -> Result<Value, RunError> {
+        eval::run(&self.root, env, budget)
     }
 
     /// Checks it against the values of an environment and evaluates it: what upstream does with each expression of a manifest.
     ///
     /// # Errors
     /// When a name is unknown (even in a part that is not reached), types do not fit, or the budget of steps is used up.
-    pub fn evaluate(&self, env: &dyn Env) -> Result<Value, RunError> {
-        self.check_env(env).map_err(|e| RunError {
-            unknown: e.message.strip_prefix("unknown name ").map(str::to_owned),
-            message: e.message,
-            span: e.span,
+    pub fn evaluate(&self, env: &dyn Env, budget: &Budget) -> Result<Value, RunError> {
+        self.check_env(env).map_err(|e| {
+            let cause = e.message.strip_prefix("unknown name ").map_or(Cause::Failed, |name| Cause::Unknown(name.to_owned()));
+            RunError { message: e.message, expected: e.expected, span: e.span, cause }
         })?;
-        self.run(env)
+        self.run(env, budget)
     }
 
     /// Finds unknown names and types that cannot fit, before it runs. Gives the type of the result.
@@ -150,11 +133,11 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::Program;
-    use crate::Value;
+    use crate::{Budget, Value};
 
     fn run(text: &str) -> Result<Value, String> {
         let env = |name: &str| (name == "x").then(|| Value::from(serde_json::json!({"a": [3, 1, 2]})));
-        Program::parse(text).map_err(|e| e.message)?.evaluate(&env).map_err(|e| e.message)
+        Program::parse(text).map_err(|e| e.message)?.evaluate(&env, &Budget::default()).map_err(|e| e.message)
     }
 
     #[test]

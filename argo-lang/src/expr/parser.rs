@@ -1,5 +1,7 @@
 //! From tokens to the tree: operators by binding power.
 
+use std::borrow::Cow;
+
 use super::ast::{self, Binary, Kind, Node, Unary};
 use super::lexer::{Token, tokens};
 use crate::{ParseError, Span, Value};
@@ -20,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Node, ParseError> {
     match parser.peek() {
         Token::End if ast::too_high(&node, MOST_HEIGHT) => Err(ParseError::new("nested too deeply", Span::new(0, text.len()))),
         Token::End => Ok(node),
-        other => Err(ParseError::new(format!("unexpected token {}", describe(other)), parser.span())),
+        other => Err(ParseError::new(format!("unexpected token {}", describe(other)), parser.span()).expecting("an operator or the end")),
     }
 }
 
@@ -152,8 +154,14 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, symbol: &str) -> Result<(), ParseError> {
-        if self.eat(symbol) { Ok(()) } else { Err(self.unexpected()) }
+    fn expect(&mut self, symbol: &'static str) -> Result<(), ParseError> {
+        if self.eat(symbol) { Ok(()) } else { Err(self.wanted(format!("'{symbol}'"))) }
+    }
+
+    // Apart, so that what it needs is not part of the frames of the recursion.
+    #[cold]
+    fn wanted(&self, expected: impl Into<Cow<'static, str>>) -> ParseError {
+        self.unexpected().expecting(expected)
     }
 
     fn unexpected(&self) -> ParseError {
@@ -173,7 +181,12 @@ impl Parser {
 
     fn sequence(&mut self) -> Result<Node, ParseError> {
         let start = self.span();
-        let mut list = vec![self.statement()?];
+        let first = self.statement()?;
+        if self.is(";") { self.rest_of_sequence(first, start) } else { Ok(first) }
+    }
+
+    fn rest_of_sequence(&mut self, first: Node, start: Span) -> Result<Node, ParseError> {
+        let mut list = vec![first];
         while self.eat(";") {
             if matches!(self.peek(), Token::End) || self.is(")") || self.is("}") {
                 break;
@@ -189,13 +202,14 @@ impl Parser {
     }
 
     fn statement(&mut self) -> Result<Node, ParseError> {
-        if !self.is_word("let") {
-            return self.expression(0);
-        }
+        if self.is_word("let") { self.binding() } else { self.expression(0) }
+    }
+
+    fn binding(&mut self) -> Result<Node, ParseError> {
         self.deeper()?;
         let span = self.span();
         self.advance();
-        let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+        let Token::Name(name) = self.peek().clone() else { return Err(self.wanted("a name")) };
         self.advance();
         self.expect("=")?;
         let value = self.expression(0)?;
@@ -288,7 +302,7 @@ impl Parser {
 
     fn pipe(&mut self, left: Node) -> Result<Node, ParseError> {
         let span = self.span();
-        let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+        let Token::Name(name) = self.peek().clone() else { return Err(self.wanted("a name")) };
         self.advance();
         if least_arguments(&name).is_some() && self.is("(") {
             return self.predicate_call(&name, vec![left], span);
@@ -358,7 +372,27 @@ impl Parser {
         Ok(Node { kind: Kind::Unary(operator, Box::new(operand)), span })
     }
 
+    /// Brackets, or else [`Parser::operand`]: what recurses keeps small frames.
     fn primary(&mut self) -> Result<Node, ParseError> {
+        let span = self.span();
+        let node = if self.eat("(") {
+            let inner = self.sequence()?;
+            self.expect(")")?;
+            inner
+        } else if self.eat("[") {
+            let list = self.list("]")?;
+            Node { kind: Kind::List(list), span }
+        } else if self.is("{") {
+            self.map(span)?
+        } else if self.is_word("if") {
+            return self.conditional(span);
+        } else {
+            return self.operand();
+        };
+        self.postfix(node)
+    }
+
+    fn operand(&mut self) -> Result<Node, ParseError> {
         let span = self.span();
         let literal = |value: Value| Node { kind: Kind::Literal(value), span };
         let token = self.peek().clone();
@@ -366,14 +400,13 @@ impl Parser {
             Token::Int(n) => return Ok(self.take(literal(Value::Int(n)))),
             Token::Float(n) => return Ok(self.take(literal(Value::Float(n)))),
             Token::String(s) => self.take(literal(Value::from(s))),
-            Token::Pointer(_) | Token::Symbol(".") if self.predicates == 0 => return Err(self.unexpected()),
+            Token::Pointer(_) | Token::Symbol(".") if self.predicates == 0 => return Err(self.wanted("a value")),
             Token::Pointer(name) => self.take(Node { kind: Kind::Pointer(name), span }),
             Token::Name(word) => match word.as_str() {
                 "true" => return Ok(self.take(literal(Value::Bool(true)))),
                 "false" => return Ok(self.take(literal(Value::Bool(false)))),
                 "nil" => return Ok(self.take(literal(Value::Nil))),
-                "if" => return self.conditional(span),
-                _ if binary_word(&word).is_some() || word == "let" => return Err(self.unexpected()),
+                _ if binary_word(&word).is_some() || word == "let" => return Err(self.wanted("a value")),
                 _ if least_arguments(&word).is_some() && matches!(self.peek_at(1), Token::Symbol("(")) => {
                     self.advance();
                     let call = self.predicate_call(&word, Vec::new(), span)?;
@@ -381,18 +414,6 @@ impl Parser {
                 }
                 _ => self.take(Node { kind: Kind::Name(word), span }),
             },
-            Token::Symbol("(") => {
-                self.advance();
-                let inner = self.sequence()?;
-                self.expect(")")?;
-                inner
-            }
-            Token::Symbol("[") => {
-                self.advance();
-                let list = self.list("]")?;
-                Node { kind: Kind::List(list), span }
-            }
-            Token::Symbol("{") => self.map(span)?,
             Token::Symbol(".") => {
                 self.advance();
                 let field = self.field()?;
@@ -401,10 +422,10 @@ impl Parser {
             }
             Token::Symbol("::") => {
                 self.advance();
-                let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+                let Token::Name(name) = self.peek().clone() else { return Err(self.wanted("a name")) };
                 self.take(Node { kind: Kind::Name(name), span })
             }
-            _ => return Err(self.unexpected()),
+            _ => return Err(self.wanted("a value")),
         };
         self.postfix(node)
     }
@@ -422,7 +443,7 @@ impl Parser {
         let then = self.sequence()?;
         self.expect("}")?;
         if !self.is_word("else") {
-            return Err(self.unexpected());
+            return Err(self.wanted("a value"));
         }
         self.advance();
         let otherwise = if self.is_word("if") {
@@ -441,7 +462,7 @@ impl Parser {
     /// A field name after a dot; words that are operators elsewhere are names here.
     fn field(&mut self) -> Result<Node, ParseError> {
         let span = self.span();
-        let Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+        let Token::Name(name) = self.peek().clone() else { return Err(self.wanted("a name")) };
         self.advance();
         Ok(Node { kind: Kind::Literal(Value::from(name)), span })
     }
@@ -546,7 +567,7 @@ impl Parser {
                 self.finish(*node)?
             }
             Some(node) => *node,
-            None => return Err(self.unexpected()),
+            None => return Err(self.wanted("a value")),
         };
         self.expect("]")?;
         Ok(Node { kind: Kind::Member { of: Box::new(of), property: Box::new(from), optional: false }, span })

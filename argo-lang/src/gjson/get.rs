@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::path::{self, ArrayPart, Query};
 use super::scan::{self, Start, part};
-use super::{Budget, Found, Kind, glob, modifiers, truth, utf8};
+use super::{Found, Kind, Work, glob, modifiers, truth, utf8};
 use crate::go::json;
 use crate::sprig::args::parse_float;
 
@@ -19,44 +19,44 @@ struct Context<'a> {
     pipe: Option<Vec<u8>>,
 }
 
-pub(super) fn get<'a>(budget: &Budget, json: &'a [u8], path: &[u8]) -> Found<'a> {
-    if !budget.spend(json.len()) {
+pub(super) fn get<'a>(work: &Work, json: &'a [u8], path: &[u8]) -> Found<'a> {
+    if !work.spend(json.len()) {
         return Found::default();
     }
-    budget.deeper(|| get_inner(budget, json, path))
+    work.deeper(|| get_inner(work, json, path))
 }
 
 /// The rest of a path after `|` or `.`, applied to JSON that was made.
-fn rest_of(budget: &Budget, made: Vec<u8>, rest: &[u8]) -> Found<'static> {
+fn rest_of(work: &Work, made: Vec<u8>, rest: &[u8]) -> Found<'static> {
     let found = match rest.split_first() {
-        Some((b'|' | b'.', rest)) => Found { index: 0, indexes: None, ..get(budget, &made, rest) },
+        Some((b'|' | b'.', rest)) => Found { index: 0, indexes: None, ..get(work, &made, rest) },
         _ => scan::parse(&made),
     };
     found.owned()
 }
 
-fn get_inner<'a>(budget: &Budget, json: &'a [u8], path: &[u8]) -> Found<'a> {
+fn get_inner<'a>(work: &Work, json: &'a [u8], path: &[u8]) -> Found<'a> {
     if path.len() > 1 {
         match at(path, 0) {
             b'@' => {
-                if let Some((rest, made)) = modifiers::run(budget, json, path) {
-                    return rest_of(budget, made, &rest);
+                if let Some((rest, made)) = modifiers::run(work, json, path) {
+                    return rest_of(work, made, &rest);
                 }
             }
             b'!' => {
                 if let Some((rest, made)) = literal(path) {
-                    return rest_of(budget, made, &rest);
+                    return rest_of(work, made, &rest);
                 }
             }
             kind @ (b'[' | b'{') => {
                 if let Some((members, rest)) = path::selectors(path)
                     && matches!(at(rest, 0), 0 | b'|' | b'.')
                 {
-                    let made = multipath(budget, json, kind, &members);
+                    let made = multipath(work, json, kind, &members);
                     let found = if rest.is_empty() {
                         Found { kind: Kind::Json, raw: Cow::Owned(made), index: 0, indexes: None }
                     } else {
-                        get(budget, &made, rest.get(1..).unwrap_or_default()).owned()
+                        get(work, &made, rest.get(1..).unwrap_or_default()).owned()
                     };
                     return Found { index: 0, ..found };
                 }
@@ -66,16 +66,16 @@ fn get_inner<'a>(budget: &Budget, json: &'a [u8], path: &[u8]) -> Found<'a> {
     }
     let mut context = Context::default();
     if let Some(rest) = path.strip_prefix(b"..") {
-        array(budget, &mut context, json, 0, rest);
+        array(work, &mut context, json, 0, rest);
     } else if let Some(open) = json.iter().position(|b| matches!(b, b'{' | b'[')) {
         if at(json, open) == b'{' {
-            object(budget, &mut context, json, open + 1, path);
+            object(work, &mut context, json, open + 1, path);
         } else {
-            array(budget, &mut context, json, open + 1, path);
+            array(work, &mut context, json, open + 1, path);
         }
     }
     match context.pipe {
-        Some(pipe) => Found { index: 0, ..get(budget, &context.value.raw, &pipe).owned() },
+        Some(pipe) => Found { index: 0, ..get(work, &context.value.raw, &pipe).owned() },
         None => context.value,
     }
 }
@@ -101,10 +101,10 @@ fn raw_or_text(found: &Found<'_>) -> Vec<u8> {
     if found.raw.is_empty() { found.text().into_bytes() } else { found.raw.to_vec() }
 }
 
-fn multipath(budget: &Budget, json: &[u8], kind: u8, members: &[path::Selector<'_>]) -> Vec<u8> {
+fn multipath(work: &Work, json: &[u8], kind: u8, members: &[path::Selector<'_>]) -> Vec<u8> {
     let mut out = vec![kind];
     for member in members {
-        let found = get(budget, json, member.path);
+        let found = get(work, json, member.path);
         if !found.exists() {
             continue;
         }
@@ -122,7 +122,7 @@ fn multipath(budget: &Budget, json: &[u8], kind: u8, members: &[path::Selector<'
             out.push(b':');
         }
         let raw = raw_or_text(&found);
-        if !budget.spend(raw.len()) {
+        if !work.make(raw.len()) {
             break;
         }
         out.extend_from_slice(if raw.is_empty() { b"null" } else { &raw });
@@ -139,7 +139,7 @@ struct Many {
 }
 
 /// Looks for a path in the object that is open before `i`. Gives the place after it, and whether the search is over.
-fn object<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], mut i: usize, path: &[u8]) -> (usize, bool) {
+fn object<'a>(work: &Work, context: &mut Context<'a>, json: &'a [u8], mut i: usize, path: &[u8]) -> (usize, bool) {
     let wanted = path::object_part(path);
     if !wanted.more && wanted.pipe.is_some() {
         context.pipe.clone_from(&wanted.pipe);
@@ -170,7 +170,7 @@ fn object<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], mut i:
             continue;
         }
         if fits && wanted.more && scan::start(json, i) == Start::Bracket {
-            let (end, hit) = descend(budget, context, json, i, &wanted.rest);
+            let (end, hit) = descend(work, context, json, i, &wanted.rest);
             if hit {
                 return (end, true);
             }
@@ -186,15 +186,15 @@ fn object<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], mut i:
     }
 }
 
-fn descend<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], i: usize, path: &[u8]) -> (usize, bool) {
-    let found = budget.deeper(|| {
-        Some(if at(json, i) == b'{' { object(budget, context, json, i + 1, path) } else { array(budget, context, json, i + 1, path) })
+fn descend<'a>(work: &Work, context: &mut Context<'a>, json: &'a [u8], i: usize, path: &[u8]) -> (usize, bool) {
+    let found = work.deeper(|| {
+        Some(if at(json, i) == b'{' { object(work, context, json, i + 1, path) } else { array(work, context, json, i + 1, path) })
     });
     found.unwrap_or_else(|| (scan::squash_end(json, i), false))
 }
 
 /// As [`object`], for the array that is open before `i`. The end of the text closes it.
-fn array<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], mut i: usize, path: &[u8]) -> (usize, bool) {
+fn array<'a>(work: &Work, context: &mut Context<'a>, json: &'a [u8], mut i: usize, path: &[u8]) -> (usize, bool) {
     let mut wanted = path::array_part(path);
     let index = if wanted.hash { None } else { index(&wanted.part) };
     if !wanted.more && wanted.pipe.is_some() {
@@ -211,10 +211,10 @@ fn array<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], mut i: 
             i += 1;
         }
         if i >= json.len() || at(json, i) == b']' {
-            return (i + 1, close(budget, context, json, &wanted, count - 1, &log, many));
+            return (i + 1, close(work, context, json, &wanted, count - 1, &log, many));
         }
         if fits && wanted.more && scan::start(json, i) == Start::Bracket {
-            let (end, hit) = descend(budget, context, json, i, &wanted.rest);
+            let (end, hit) = descend(work, context, json, i, &wanted.rest);
             if hit {
                 return (end, true);
             }
@@ -223,7 +223,7 @@ fn array<'a>(budget: &Budget, context: &mut Context<'a>, json: &'a [u8], mut i: 
         }
         let Some((end, value)) = scan::value_at(json, i) else { return (json.len(), false) };
         if let Some(query) = wanted.query.clone() {
-            if ask(budget, context, &mut wanted, &query, value, &mut many) {
+            if ask(work, context, &mut wanted, &query, value, &mut many) {
                 return (end, true);
             }
         } else if fits && !wanted.more {
@@ -242,15 +242,7 @@ fn index(text: &[u8]) -> Option<usize> {
 }
 
 /// What is left to say at the end of an array.
-fn close<'a>(
-    budget: &Budget,
-    context: &mut Context<'a>,
-    json: &'a [u8],
-    wanted: &ArrayPart,
-    count: usize,
-    log: &[usize],
-    many: Many,
-) -> bool {
+fn close<'a>(work: &Work, context: &mut Context<'a>, json: &'a [u8], wanted: &ArrayPart, count: usize, log: &[usize], many: Many) -> bool {
     if wanted.hash && wanted.part == b"#" {
         if let Some(each) = &wanted.each {
             let mut each = each.as_slice();
@@ -268,7 +260,7 @@ fn close<'a>(
                     continue;
                 }
                 let Some((_, element)) = scan::any(json, start) else { continue };
-                let found = get(budget, &element.raw, each);
+                let found = get(work, &element.raw, each);
                 if found.exists() {
                     if out.len() > 1 {
                         out.push(b',');
@@ -295,12 +287,12 @@ fn close<'a>(
 }
 
 /// Asks a query about an element; true when the search is over.
-fn ask<'a>(budget: &Budget, context: &mut Context<'a>, wanted: &mut ArrayPart, query: &Query, element: Found<'a>, many: &mut Many) -> bool {
+fn ask<'a>(work: &Work, context: &mut Context<'a>, wanted: &mut ArrayPart, query: &Query, element: Found<'a>, many: &mut Many) -> bool {
     if query.all && many.raw.is_empty() {
         many.raw.push(b'[');
     }
     let asked = if element.kind == Kind::Json {
-        get(budget, &element.raw, &query.path).owned()
+        get(work, &element.raw, &query.path).owned()
     } else if query.path.is_empty() {
         element.clone()
     } else {
@@ -316,8 +308,8 @@ fn ask<'a>(budget: &Budget, context: &mut Context<'a>, wanted: &mut ArrayPart, q
             wanted.rest = left.to_vec();
         }
         let found = match &element.raw {
-            Cow::Borrowed(raw) => get(budget, raw, &wanted.rest),
-            Cow::Owned(raw) => get(budget, raw, &wanted.rest).owned(),
+            Cow::Borrowed(raw) => get(work, raw, &wanted.rest),
+            Cow::Owned(raw) => get(work, raw, &wanted.rest).owned(),
         };
         place += found.index;
         let index = if matches!(found.raw, Cow::Borrowed(_)) { place } else { found.index };

@@ -1,25 +1,27 @@
 //! Paths into JSON texts as tidwall/gjson reads them: filters and parameters of events, conditions of resource templates.
 //!
 //! ```
-//! use argo_lang::gjson;
+//! use argo_lang::{Budget, gjson};
 //!
 //! let doc = r#"{"commits": [{"id": "a1", "files": ["x.go"]}, {"id": "b2", "files": []}]}"#;
-//! assert_eq!(gjson::get(doc, "commits.#.id").raw(), r#"["a1","b2"]"#);
-//! assert_eq!(gjson::get(doc, "commits.#(id==b2).files|@reverse|#").int(), 0);
-//! assert!(!gjson::get(doc, "commits.5").exists());
+//! let get = |path: &str| gjson::get(doc, path, &Budget::default()).unwrap();
+//! assert_eq!(get("commits.#.id").raw(), r#"["a1","b2"]"#);
+//! assert_eq!(get("commits.#(id==b2).files|@reverse|#").int(), 0);
+//! assert!(!get("commits.5").exists());
 //! ```
 //!
 //! Keys with dots, wildcards, `#`, queries `#(…)` and `#(…)#`, pipes, multipaths `{a,b}` and `[a,b]`, literals `!1`, modifiers, JSON lines (`..`). The text
 //! is not checked first: what is malformed is read as far as it goes, as the reference does.
 //!
-//! Differences on purpose: nesting and work of a path are bounded; a path beyond that finds nothing.
+//! Differences on purpose: nesting and work of a path are bounded.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use crate::Value;
+use crate::budget::Meter;
 use crate::go::text;
 use crate::sprig::args::{go_truncate, parse_float};
+use crate::{Budget, Limit, RunError, Span, Value};
 
 mod get;
 mod glob;
@@ -70,43 +72,61 @@ pub struct Found<'a> {
     indexes: Option<Vec<usize>>,
 }
 
-/// How much one path may do.
-struct Budget {
-    depth: Cell<usize>,
-    bytes: Cell<usize>,
+/// What is left of a budget, and whether it was too little.
+struct Work {
+    meter: Meter,
+    exceeded: Cell<Option<Limit>>,
 }
 
-const MOST_DEPTH: usize = 128;
-const MOST_BYTES: usize = 200_000_000;
+/// Queries within queries that a stack of 2 MB holds.
+const CEILING: usize = 128;
+/// Bytes of text that are looked through in one step.
+const BYTES_A_STEP: usize = 40;
 
-impl Budget {
-    fn new() -> Self {
-        Self { depth: Cell::new(0), bytes: Cell::new(MOST_BYTES) }
+impl Work {
+    fn new(budget: &Budget) -> Self {
+        Self { meter: Meter::new(budget, CEILING), exceeded: Cell::new(None) }
     }
 
-    /// Takes bytes of work; false when there are none left.
+    fn keep(&self, taken: Result<(), Limit>) -> bool {
+        if let Err(limit) = taken {
+            self.exceeded.set(Some(limit));
+        }
+        taken.is_ok()
+    }
+
+    /// Takes the work of looking through so many bytes; false when there is none left.
     fn spend(&self, bytes: usize) -> bool {
-        let left = self.bytes.get().checked_sub(bytes.max(1));
-        self.bytes.set(left.unwrap_or(0));
-        left.is_some()
+        self.exceeded.get().is_none() && self.keep(self.meter.step(u64::try_from(bytes / BYTES_A_STEP).unwrap_or(u64::MAX)))
+    }
+
+    /// Takes the memory of a text that is made; false when there is none left.
+    fn make(&self, bytes: usize) -> bool {
+        self.exceeded.get().is_none() && self.keep(self.meter.spend(bytes))
     }
 
     /// Runs one level deeper; the default when that is too deep.
     fn deeper<T: Default>(&self, run: impl FnOnce() -> T) -> T {
-        if self.depth.get() >= MOST_DEPTH {
+        if !self.keep(self.meter.enter()) {
             return T::default();
         }
-        self.depth.set(self.depth.get() + 1);
         let out = run();
-        self.depth.set(self.depth.get().saturating_sub(1));
+        self.meter.leave();
         out
     }
 }
 
-/// What a path finds in a JSON text.
-#[must_use]
-pub fn get<'a>(json: &'a str, path: &str) -> Found<'a> {
-    get::get(&Budget::new(), json.as_bytes(), path.as_bytes())
+/// What a path finds in a JSON text. There is no path that is none: what cannot be understood finds nothing.
+///
+/// # Errors
+/// When the budget is used up.
+pub fn get<'a>(json: &'a str, path: &str, budget: &Budget) -> Result<Found<'a>, RunError> {
+    let work = Work::new(budget);
+    let found = get::get(&work, json.as_bytes(), path.as_bytes());
+    match work.exceeded.get() {
+        Some(limit) => Err(RunError::limit(limit, Span::whole(path))),
+        None => Ok(found),
+    }
 }
 
 /// Reads a JSON text as one value, without a path.
@@ -248,7 +268,7 @@ impl Found<'_> {
     /// As a value; numbers are floats, as Go decodes them. Malformed JSON is read as far as it goes.
     #[must_use]
     pub fn value(&self) -> Value {
-        self.value_within(MOST_DEPTH)
+        self.value_within(CEILING)
     }
 
     fn value_within(&self, depth: usize) -> Value {
@@ -305,7 +325,12 @@ fn whole(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::get;
+    use super::Found;
+    use crate::Budget;
+
+    fn get<'a>(doc: &'a str, path: &str) -> Found<'a> {
+        super::get(doc, path, &Budget::default()).unwrap()
+    }
 
     #[test]
     fn paths() {
@@ -342,8 +367,8 @@ mod tests {
             "@pretty".to_owned(),
             "@this|".repeat(50_000),
         ] {
-            let _ = get(&deep, &path);
-            let _ = get("{\"a\":[1,{\"b\":", &path);
+            let _ = super::get(&deep, &path, &Budget::default());
+            let _ = super::get("{\"a\":[1,{\"b\":", &path, &Budget::default());
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pretty::{self, Options};
 use super::scan::{self, part};
-use super::{Budget, Found, get, utf8};
+use super::{Found, Work, get, utf8};
 use crate::go::json;
 
 const NAMES: [&str; 13] =
@@ -19,7 +19,7 @@ pub(super) fn valid(json: &[u8]) -> bool {
 }
 
 /// Runs the modifier that a path begins with: gives the rest of the path and the new text.
-pub(super) fn run(budget: &Budget, json: &[u8], path: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(super) fn run(work: &Work, json: &[u8], path: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let end = path.iter().skip(1).position(|b| matches!(b, b':' | b'|' | b'.')).map_or(path.len(), |n| n + 1);
     let name = part(path, 1, end);
     if !known(name) {
@@ -36,10 +36,10 @@ pub(super) fn run(budget: &Budget, json: &[u8], path: &[u8]) -> Option<(Vec<u8>,
         argument = part(after, 0, length);
         rest = rest.get(length..).unwrap_or_default();
     }
-    if !budget.spend(json.len()) {
+    if !work.spend(json.len()) {
         return Some((Vec::new(), Vec::new()));
     }
-    Some((rest.to_vec(), apply(budget, name, json, argument)))
+    Some((rest.to_vec(), apply(work, name, json, argument)))
 }
 
 fn simple_argument(text: &[u8]) -> usize {
@@ -54,7 +54,7 @@ fn simple_argument(text: &[u8]) -> usize {
     text.len()
 }
 
-fn apply(budget: &Budget, name: &[u8], json: &[u8], argument: &[u8]) -> Vec<u8> {
+fn apply(work: &Work, name: &[u8], json: &[u8], argument: &[u8]) -> Vec<u8> {
     match name {
         b"this" => json.to_vec(),
         b"valid" => {
@@ -77,7 +77,7 @@ fn apply(budget: &Budget, name: &[u8], json: &[u8], argument: &[u8]) -> Vec<u8> 
         }
         b"ugly" => pretty::ugly(json),
         b"reverse" => reverse(json),
-        b"flatten" => flatten(budget, json, flag(argument, "deep")),
+        b"flatten" => flatten(work, json, flag(argument, "deep")),
         b"join" => join(json, flag(argument, "preserve")),
         b"keys" => listed(json, |key, _| key.map_or_else(|| b"null".to_vec(), |k| k.raw.to_vec())),
         b"values" => listed(json, |_, value| value.raw.to_vec()),
@@ -92,7 +92,7 @@ fn apply(budget: &Budget, name: &[u8], json: &[u8], argument: &[u8]) -> Vec<u8> 
         b"group" => group(json),
         _ => {
             let mut out = vec![b'['];
-            dig(budget, &scan::parse(json), argument, &mut out);
+            dig(work, &scan::parse(json), argument, &mut out);
             out.push(b']');
             out
         }
@@ -155,14 +155,14 @@ fn unwrap(json: &[u8]) -> &[u8] {
     if json.len() >= 2 && matches!(json.first(), Some(b'[' | b'{')) { part(json, 1, json.len() - 1) } else { json }
 }
 
-fn flatten(budget: &Budget, json: &[u8], deep: bool) -> Vec<u8> {
-    if !scan::parse(json).is_array() || !budget.spend(json.len()) {
+fn flatten(work: &Work, json: &[u8], deep: bool) -> Vec<u8> {
+    if !scan::parse(json).is_array() || !work.spend(json.len()) {
         return json.to_vec();
     }
     let mut out = vec![b'['];
     scan::each(json, |_, value| {
         let raw = if value.is_array() && deep {
-            unwrap(&budget.deeper(|| flatten(budget, &value.raw, true))).to_vec()
+            unwrap(&work.deeper(|| flatten(work, &value.raw, true))).to_vec()
         } else if value.is_array() {
             unwrap(&value.raw).to_vec()
         } else {
@@ -257,15 +257,15 @@ fn group(json: &[u8]) -> Vec<u8> {
     out
 }
 
-fn dig(budget: &Budget, parent: &Found<'_>, path: &[u8], out: &mut Vec<u8>) {
-    let found = get::get(budget, &parent.raw, path);
-    if found.exists() && budget.spend(found.raw.len()) {
+fn dig(work: &Work, parent: &Found<'_>, path: &[u8], out: &mut Vec<u8>) {
+    let found = get::get(work, &parent.raw, path);
+    if found.exists() && work.spend(found.raw.len()) {
         if out.len() > 1 {
             out.push(b',');
         }
         out.extend_from_slice(&found.raw);
     }
     if parent.is_array() || parent.is_object() {
-        scan::each(&parent.raw, |_, value| budget.deeper(|| dig(budget, &value, path, out)));
+        scan::each(&parent.raw, |_, value| work.deeper(|| dig(work, &value, path, out)));
     }
 }

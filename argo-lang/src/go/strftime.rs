@@ -1,8 +1,27 @@
-//! `strftime` as Workflows has it for `workflow.creationTimestamp.<format>`.
+//! `strftime` as Workflows has it for `workflow.creationTimestamp.<format>`, and the table that Lua's `os.date` shares.
 
 use jiff::Zoned;
 
 use super::time;
+
+/// Letters and the Go layouts that they stand for.
+const LAYOUTS: [(char, &str); 15] = [
+    ('B', "January"),
+    ('b', "Jan"),
+    ('m', "01"),
+    ('A', "Monday"),
+    ('a', "Mon"),
+    ('d', "02"),
+    ('H', "15"),
+    ('I', "03"),
+    ('M', "04"),
+    ('S', "05"),
+    ('Y', "2006"),
+    ('y', "06"),
+    ('p', "PM"),
+    ('Z', "MST"),
+    ('z', "-0700"),
+];
 
 /// Formats a time. Known are `B b m A a d H I M S Y y p Z z L`; another character after `%` stands for itself.
 ///
@@ -12,6 +31,11 @@ use super::time;
 /// ```
 #[must_use]
 pub fn format(t: &Zoned, format: &str) -> String {
+    expand(t, format, &[], &|letter| if letter == 'L' { format!("{:03}", t.millisecond()) } else { letter.to_string() })
+}
+
+/// Formats a time with further letters; `other` is asked for those that are in no table.
+pub(crate) fn expand(t: &Zoned, format: &str, further: &[(char, &str)], other: &dyn Fn(char) -> String) -> String {
     let mut out = String::new();
     let mut chars = format.chars();
     while let Some(c) = chars.next() {
@@ -19,36 +43,14 @@ pub fn format(t: &Zoned, format: &str) -> String {
             out.push(c);
             continue;
         }
-        let Some(verb) = chars.next() else {
+        let Some(letter) = chars.next() else {
             out.push('%');
             break;
         };
-        let layout = match verb {
-            'B' => "January",
-            'b' => "Jan",
-            'm' => "01",
-            'A' => "Monday",
-            'a' => "Mon",
-            'd' => "02",
-            'H' => "15",
-            'I' => "03",
-            'M' => "04",
-            'S' => "05",
-            'Y' => "2006",
-            'y' => "06",
-            'p' => "PM",
-            'Z' => "MST",
-            'z' => "-0700",
-            'L' => {
-                out.push_str(&format!("{:03}", t.millisecond()));
-                continue;
-            }
-            other => {
-                out.push(other);
-                continue;
-            }
-        };
-        out.push_str(&time::format(t, layout));
+        match LAYOUTS.iter().chain(further).find(|(known, _)| *known == letter) {
+            Some((_, layout)) => out.push_str(&time::format(t, layout)),
+            None => out.push_str(&other(letter)),
+        }
     }
     out
 }

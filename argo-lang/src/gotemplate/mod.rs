@@ -1,11 +1,11 @@
 //! Go's `text/template` with the functions of [`crate::sprig`]: ApplicationSets, notifications, Helm-like values.
 //!
 //! ```
-//! use argo_lang::{Value, gotemplate::Program};
+//! use argo_lang::{Budget, Value, gotemplate::Program};
 //!
 //! let program = Program::parse("{{ range $i, $c := .clusters }}{{ if $i }}, {{ end }}{{ $c | upper }}{{ end }}").unwrap();
 //! let data = Value::from(serde_json::json!({"clusters": ["east", "west"]}));
-//! assert_eq!(program.run(&data, &|_: &str| None).unwrap(), "EAST, WEST");
+//! assert_eq!(program.run(&data, &|_: &str| None, &Budget::default()).unwrap(), "EAST, WEST");
 //! ```
 //!
 //! All actions of Go 1.24: pipelines, variables, `if`, `with`, `range` (lists, maps, numbers), `define`, `block`, `template`, `break`, `continue`, trim marks.
@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Env, ParseError, Value};
+use crate::{Budget, Env, ParseError, RunError, Value};
 
 mod builtins;
 mod lexer;
@@ -42,16 +42,6 @@ pub struct Program {
     source: Arc<str>,
     templates: Arc<BTreeMap<String, Vec<Node>>>,
     missing: Missing,
-}
-
-/// A template that could not be run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RunError {
-    /// What went wrong.
-    pub message: String,
-    /// Where in the text.
-    pub span: crate::Span,
 }
 
 #[derive(Clone, Debug)]
@@ -129,19 +119,19 @@ impl Program {
     ///
     /// # Errors
     /// When a function fails, a field cannot be, or the budget is used up.
-    pub fn run(&self, data: &Value, env: &dyn Env) -> Result<String, RunError> {
-        run::run(self, data, env)
+    pub fn run(&self, data: &Value, env: &dyn Env, budget: &Budget) -> Result<String, RunError> {
+        run::run(self, data, env, budget)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Missing, Program};
-    use crate::Value;
+    use crate::{Budget, Value};
 
     fn run(text: &str) -> Result<String, String> {
         let data = Value::from(serde_json::json!({"s": "x", "n": 3, "list": [1, 2], "m": {"b": 1, "a": 2}, "null": null}));
-        Program::parse(text).map_err(|e| e.message)?.run(&data, &|_: &str| None).map_err(|e| e.message)
+        Program::parse(text).map_err(|e| e.message)?.run(&data, &|_: &str| None, &Budget::default()).map_err(|e| e.message)
     }
 
     #[test]
@@ -175,7 +165,7 @@ mod tests {
             assert!(run(bad).is_err(), "{bad}");
         }
         let strict = Program::parse("{{.nope}}").unwrap().missing(Missing::Error);
-        assert!(strict.run(&Value::map::<&str>([]), &|_: &str| None).is_err());
+        assert!(strict.run(&Value::map::<&str>([]), &|_: &str| None, &Budget::default()).is_err());
     }
 
     #[test]

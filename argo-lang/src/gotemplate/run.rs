@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Arg, Missing, Node, Operand, Pipe, Program, RunError, builtins};
+use super::{Arg, Missing, Node, Operand, Pipe, Program, builtins};
+use crate::budget::Meter;
 use crate::sprig::{self, Kind};
-use crate::{Env, Span, Value, methods};
+use crate::{Budget, Env, Limit, RunError, Span, Value, methods};
 
 /// Deepest call of templates within templates.
-const MOST_DEPTH: usize = 100;
-const MOST_STEPS: u64 = 5_000_000;
-const MOST_OUTPUT: usize = 50_000_000;
+const CEILING: usize = 100;
 /// Functions that change their first argument.
 const CHANGING: [&str; 6] = ["set", "unset", "merge", "mustMerge", "mergeOverwrite", "mustMergeOverwrite"];
 
@@ -29,20 +28,21 @@ struct State<'a> {
     env: &'a dyn Env,
     variables: Vec<(String, Item)>,
     out: String,
-    steps: u64,
-    depth: usize,
+    meter: Meter,
+    /// Bytes of the output that are paid for.
+    paid: usize,
     template: String,
 }
 
-pub(super) fn run(program: &Program, data: &Value, env: &dyn Env) -> Result<String, RunError> {
+pub(super) fn run(program: &Program, data: &Value, env: &dyn Env, budget: &Budget) -> Result<String, RunError> {
     let data = Some(data.clone());
     let mut state = State {
         program,
         env,
         variables: vec![("$".to_owned(), data.clone())],
         out: String::new(),
-        steps: 0,
-        depth: 0,
+        meter: Meter::new(budget, CEILING),
+        paid: 0,
         template: String::new(),
     };
     if let Some(nodes) = program.templates.get("") {
@@ -62,22 +62,21 @@ impl<'a> State<'a> {
         let at = source.get(span.start..span.end).unwrap_or_default();
         let name = if self.template.is_empty() { "t" } else { &self.template };
         let message = format!("template: {line}:{column}: executing {name:?} at <{at}>: {}", message.as_ref());
-        RunError { message, span }
+        RunError::new(message, span)
     }
 
     fn fail<T>(&self, message: impl AsRef<str>, span: Span) -> Result<T, RunError> {
         Err(self.error(message, span))
     }
 
+    fn limit(&self, taken: Result<(), Limit>, span: Span) -> Result<(), RunError> {
+        taken.map_err(|limit| RunError::limit(limit, span))
+    }
+
     fn step(&mut self, span: Span) -> Result<(), RunError> {
-        self.steps += 1;
-        if self.steps > MOST_STEPS {
-            return self.fail("the template takes too many steps", span);
-        }
-        if self.out.len() > MOST_OUTPUT {
-            return self.fail("the output is too large", span);
-        }
-        Ok(())
+        let written = self.out.len().saturating_sub(self.paid);
+        self.paid = self.out.len();
+        self.limit(self.meter.step(1).and_then(|()| self.meter.spend(written)), span)
     }
 
     fn list(&mut self, nodes: &'a [Node], dot: &Item) -> Result<Flow, RunError> {
@@ -138,10 +137,7 @@ impl<'a> State<'a> {
         let Some(nodes) = program.templates.get(name) else {
             return self.fail(format!("template {name:?} not defined"), span);
         };
-        self.depth += 1;
-        if self.depth > MOST_DEPTH {
-            return self.fail("exceeded maximum template depth", span);
-        }
+        self.limit(self.meter.enter(), span)?;
         let data = match pipe {
             Some(pipe) => self.pipe(pipe, dot)?,
             None => None,
@@ -151,7 +147,7 @@ impl<'a> State<'a> {
         self.list(nodes, &data)?;
         self.variables = outer;
         self.template = outer_name;
-        self.depth -= 1;
+        self.meter.leave();
         Ok(())
     }
 
@@ -371,7 +367,9 @@ impl<'a> State<'a> {
                 values.push(self.typed(arg, kind, dot)?);
             }
             values.extend(last.map(|l| plain(&l)));
-            return builtins::call(name, self.env, &values).map(Some).map_err(|e| self.error(format!("error calling {name}: {e}"), span));
+            let result = builtins::call(name, self.env, &values).map_err(|e| self.error(format!("error calling {name}: {e}"), span))?;
+            self.limit(self.meter.spend(result.weight()), span)?;
+            return Ok(Some(result));
         };
         let (kinds, variadic) = entry.parameters();
         let wanted = kinds.len() - usize::from(variadic);
@@ -386,7 +384,9 @@ impl<'a> State<'a> {
         if let Some(last) = last {
             values.push(self.validate(last, kind(rest.len()), span)?);
         }
+        self.limit(self.meter.step(entry.cost), span)?;
         let result = entry.call(self.env, &values).map_err(|e| self.error(format!("error calling {name}: {e}"), span))?;
+        self.limit(self.meter.spend(result.weight()), span)?;
         if CHANGING.contains(&name)
             && let Some(Arg { kind: Operand::Variable(variable, fields), .. }) = rest.first()
         {
@@ -465,7 +465,10 @@ impl<'a> State<'a> {
             }),
             None | Some(Value::Nil) => self.fail(format!("invalid value; expected {kind}"), span),
             Some(value) if kind.fits(&value) => Ok(value),
-            Some(value) => self.fail(format!("wrong type for value; expected {kind}; got {}", value.type_name()), span),
+            Some(value) => {
+                let error = self.error(format!("wrong type for value; expected {kind}; got {}", value.type_name()), span);
+                Err(error.expecting(kind.to_string()))
+            }
         }
     }
 }

@@ -147,7 +147,7 @@ pub(super) fn transitions(tokens: &[(Token, Span)], end: usize) -> Result<(), Pa
     if before.is_some_and(|t| may_end(t.kind())) {
         Ok(())
     } else {
-        Err(ParseError::new("unexpected end of expression", Span::new(end, end)))
+        Err(ParseError::new("unexpected end of expression", Span::new(end, end)).expecting("a value"))
     }
 }
 
@@ -221,10 +221,10 @@ pub(super) fn tokens(text: &str, functions: &dyn Functions) -> Result<Vec<(Token
     }
     let end = Span::new(text.len(), text.len());
     if !out.last().is_some_and(|(t, _)| may_end(t.kind())) {
-        return Err(ParseError::new("unexpected end of expression", end));
+        return Err(ParseError::new("unexpected end of expression", end).expecting("an expression"));
     }
     if depth != 0 {
-        return Err(ParseError::new("unbalanced parenthesis", end));
+        return Err(ParseError::new("unbalanced parenthesis", end).expecting("')'"));
     }
     Ok(out)
 }

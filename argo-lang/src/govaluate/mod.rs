@@ -1,7 +1,7 @@
 //! The language of govaluate: `when` of cron workflows and event filters, and below [`crate::when`] that of steps.
 //!
 //! ```
-//! use argo_lang::{Value, govaluate::Program};
+//! use argo_lang::{Budget, Value, govaluate::Program};
 //!
 //! let program = Program::parse("failed > 3 || status =~ '^Err'", &|_: &str| None).unwrap();
 //! let parameters = |name: &str| match name {
@@ -9,7 +9,7 @@
 //!     "status" => Some(Value::from("Error")),
 //!     _ => None,
 //! };
-//! assert_eq!(program.run(&parameters).unwrap(), Value::Bool(true));
+//! assert_eq!(program.run(&parameters, &Budget::default()).unwrap(), Value::Bool(true));
 //! ```
 //!
 //! All numbers are floats. Operators of one level are left-associative, `**` and `?` `:` too. `'2024-01-02'` in quotes is a point in time, so a
@@ -22,7 +22,8 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::{Env, Function, ParseError, Span, Value};
+use crate::error::check_length;
+use crate::{Budget, Env, Function, ParseError, RunError, Span, Value};
 
 mod lexer;
 mod parser;
@@ -53,22 +54,15 @@ impl Functions for BTreeMap<String, Function> {
     }
 }
 
-/// An expression that could not be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RunError {
-    /// What went wrong.
-    pub message: String,
-}
-
-impl RunError {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
-    }
+/// A node of the tree with its place.
+#[derive(Clone, Debug)]
+struct Node {
+    kind: Kind,
+    span: Span,
 }
 
 #[derive(Clone, Debug)]
-enum Node {
+enum Kind {
     Literal(Value),
     Pattern(Arc<Regex>),
     Variable(String),
@@ -97,6 +91,7 @@ impl Program {
     }
 
     fn read(source: &str, functions: &dyn Functions, words: bool) -> Result<Self, ParseError> {
+        check_length(source)?;
         let mut tokens = lexer::tokens(source, functions)?;
         if words {
             for (token, _) in &mut tokens {
@@ -112,20 +107,20 @@ impl Program {
     /// Evaluates it.
     ///
     /// # Errors
-    /// When a parameter is missing or types do not fit.
-    pub fn run(&self, parameters: &dyn Env) -> Result<Value, RunError> {
-        run::evaluate(&self.0, parameters)
+    /// When a parameter is missing, types do not fit, or the budget is used up.
+    pub fn run(&self, parameters: &dyn Env, budget: &Budget) -> Result<Value, RunError> {
+        run::run(&self.0, parameters, budget)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Program;
-    use crate::Value;
+    use crate::{Budget, Value};
 
     fn run(text: &str) -> Result<Value, String> {
         let program = Program::parse(text, &|_: &str| None).map_err(|e| e.message)?;
-        program.run(&|name: &str| (name == "x").then(|| Value::Float(3.0))).map_err(|e| e.message)
+        program.run(&|name: &str| (name == "x").then(|| Value::Float(3.0)), &Budget::default()).map_err(|e| e.message)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From tokens to the tree.
 
 use super::lexer::Token;
-use super::{MOST_DEPTH, Node};
+use super::{Kind, MOST_DEPTH, Node};
 use crate::{ParseError, Span, Value};
 
 pub(super) fn parse(tokens: Vec<(Token, Span)>, end: Span) -> Result<Node, ParseError> {
@@ -39,40 +39,55 @@ impl Parser {
         self.tokens.get(self.at).map_or(self.end, |(_, s)| *s)
     }
 
-    fn operator(&self, level: usize) -> Option<&'static str> {
+    /// The operator that stands here, and its level.
+    fn operator(&self) -> Option<(&'static str, usize)> {
         let symbol = match &self.tokens.get(self.at)?.0 {
             Token::Separator => ",",
             Token::Comparator(s) | Token::Logical(s) | Token::Modifier(s) | Token::Ternary(s) => s,
             _ => return None,
         };
-        LEVELS.get(level)?.contains(&symbol).then_some(symbol)
+        let level = LEVELS.iter().position(|level| level.contains(&symbol))?;
+        Some((symbol, level))
     }
 
-    fn level(&mut self, level: usize) -> Result<Node, ParseError> {
-        if level >= LEVELS.len() {
-            return self.value();
-        }
-        let mut left = self.level(level + 1)?;
-        while let Some(symbol) = self.operator(level) {
+    /// Values with operators of a level or stronger ones between.
+    fn level(&mut self, least: usize) -> Result<Node, ParseError> {
+        let mut left = self.value()?;
+        while let Some((symbol, level)) = self.operator().filter(|(_, level)| *level >= least) {
             self.at += 1;
-            self.operators += 1;
-            if self.operators > MOST_OPERATORS {
-                return Err(ParseError::new("the expression has too many operators", self.span()));
-            }
+            self.counted()?;
             let opens = symbol == "in" && matches!(self.tokens.get(self.at), Some((Token::Open, _)));
-            let mut right = self.level(level + 1)?;
-            // `x in (1)`: brackets of one are a list of one.
-            if opens && matches!(self.tokens.get(self.at.wrapping_sub(1)), Some((Token::Close, _))) && !matches!(right, Node::Empty) {
-                right = Node::OneOf(Box::new(right));
-            }
-            left = Node::Binary(symbol, Box::new(left), Box::new(right));
+            let right = self.level(level + 1)?;
+            left = self.joined(symbol, left, right, opens);
         }
         Ok(left)
     }
 
+    #[cold]
+    fn fail<T>(message: &str, span: Span, expected: &'static str) -> Result<T, ParseError> {
+        Err(ParseError::new(message, span).expecting(expected))
+    }
+
+    fn counted(&mut self) -> Result<(), ParseError> {
+        self.operators += 1;
+        if self.operators > MOST_OPERATORS {
+            return Self::fail("the expression has too many operators", self.span(), "a shorter one");
+        }
+        Ok(())
+    }
+
+    fn joined(&self, symbol: &'static str, left: Node, mut right: Node, opens: bool) -> Node {
+        // `x in (1)`: brackets of one are a list of one.
+        if opens && matches!(self.tokens.get(self.at.wrapping_sub(1)), Some((Token::Close, _))) && !matches!(right.kind, Kind::Empty) {
+            right = Node { span: right.span, kind: Kind::OneOf(Box::new(right)) };
+        }
+        let span = Span::new(left.span.start, right.span.end);
+        Node { kind: Kind::Binary(symbol, Box::new(left), Box::new(right)), span }
+    }
+
     fn deeper(&mut self) -> Result<(), ParseError> {
         self.depth += 1;
-        if self.depth > MOST_DEPTH { Err(ParseError::new("nested too deeply", self.span())) } else { Ok(()) }
+        if self.depth > MOST_DEPTH { Self::fail("nested too deeply", self.span(), "fewer brackets") } else { Ok(()) }
     }
 
     /// The inside of brackets whose opening one is read already; none if there is nothing.
@@ -85,7 +100,7 @@ impl Parser {
         }
         let inner = self.level(0)?;
         if !matches!(self.tokens.get(self.at), Some((Token::Close, _))) {
-            return Err(ParseError::new("unbalanced parenthesis", self.span()));
+            return Self::fail("unbalanced parenthesis", self.span(), "')'");
         }
         self.at += 1;
         self.depth -= 1;
@@ -94,36 +109,52 @@ impl Parser {
 
     fn value(&mut self) -> Result<Node, ParseError> {
         let span = self.span();
-        let Some((token, _)) = self.tokens.get(self.at).cloned() else {
-            return Err(ParseError::new("unexpected end of expression", span));
-        };
-        self.at += 1;
-        Ok(match token {
-            Token::Number(n) | Token::Time(n) => Node::Literal(Value::Float(n)),
-            Token::Bool(b) => Node::Literal(Value::Bool(b)),
-            Token::String(s) => Node::Literal(s.into()),
-            Token::Pattern(p) => Node::Pattern(p),
-            Token::Variable(name) => Node::Variable(name),
-            Token::Prefix(symbol) => {
+        let kind = match self.tokens.get(self.at) {
+            Some((Token::Prefix(symbol), _)) => {
+                let symbol = *symbol;
+                self.at += 1;
                 self.deeper()?;
                 let operand = self.value()?;
                 self.depth -= 1;
-                Node::Prefix(symbol, Box::new(operand))
+                Kind::Prefix(symbol, Box::new(operand))
             }
-            Token::Open => self.bracketed()?.map_or(Node::Empty, |inner| *inner),
-            Token::Function(function) => {
-                // A function is always followed by a bracket.
+            Some((Token::Open, _)) => {
                 self.at += 1;
-                Node::Call(function, self.bracketed()?)
+                match self.bracketed()? {
+                    Some(inner) => return Ok(*inner),
+                    None => Kind::Empty,
+                }
             }
-            Token::Access(parts) => {
+            Some((Token::Function(function), _)) => {
+                let function = function.clone();
+                // A function is always followed by a bracket.
+                self.at += 2;
+                Kind::Call(function, self.bracketed()?)
+            }
+            Some((Token::Access(parts), _)) => {
+                let parts = parts.clone();
+                self.at += 1;
                 let call = matches!(self.tokens.get(self.at), Some((Token::Open, _)));
                 self.at += usize::from(call);
-                Node::Access(parts, if call { Some(self.bracketed()?) } else { None })
+                Kind::Access(parts, if call { Some(self.bracketed()?) } else { None })
             }
-            Token::Close | Token::Separator | Token::Comparator(_) | Token::Logical(_) | Token::Modifier(_) | Token::Ternary(_) => {
-                return Err(ParseError::new("a value was expected", span));
-            }
-        })
+            _ => self.leaf(span)?,
+        };
+        let end = self.tokens.get(self.at.saturating_sub(1)).map_or(span.end, |(_, s)| s.end);
+        Ok(Node { kind, span: Span::new(span.start, end) })
+    }
+
+    fn leaf(&mut self, span: Span) -> Result<Kind, ParseError> {
+        let kind = match self.tokens.get(self.at).map(|(token, _)| token.clone()) {
+            Some(Token::Number(n) | Token::Time(n)) => Kind::Literal(Value::Float(n)),
+            Some(Token::Bool(b)) => Kind::Literal(Value::Bool(b)),
+            Some(Token::String(s)) => Kind::Literal(s.into()),
+            Some(Token::Pattern(p)) => Kind::Pattern(p),
+            Some(Token::Variable(name)) => Kind::Variable(name),
+            Some(_) => return Self::fail("this cannot stand here", span, "a value"),
+            None => return Self::fail("unexpected end of expression", span, "a value"),
+        };
+        self.at += 1;
+        Ok(kind)
     }
 }

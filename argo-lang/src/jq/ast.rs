@@ -50,6 +50,8 @@ pub(super) struct Definition {
 
 #[derive(Clone, Debug)]
 pub(super) enum Query {
+    /// A filter with its place in the program, for errors.
+    At(Span, Box<Query>),
     Identity,
     RecurseDefault,
     Literal(Value),

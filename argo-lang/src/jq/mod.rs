@@ -1,11 +1,11 @@
 //! jq as itchyny/gojq has it: `ignoreDifferences` rules, transforms of events, `valueFrom.jqFilter`.
 //!
 //! ```
-//! use argo_lang::{Value, jq::Program};
+//! use argo_lang::{Budget, Value, jq::Program};
 //!
 //! let program = Program::parse(".items[] | select(.kind == \"Pod\") | .name").unwrap();
 //! let doc = Value::from(serde_json::json!({"items": [{"kind": "Pod", "name": "a"}, {"kind": "Job", "name": "b"}]}));
-//! assert_eq!(program.run(&doc, &|_: &str| None).unwrap(), [Value::from("a")]);
+//! assert_eq!(program.run(&doc, &|_: &str| None, &Budget::default()).unwrap(), [Value::from("a")]);
 //! ```
 //!
 //! The whole language: paths and assignments, `reduce`, `foreach`, `label`, destructuring with `?//`, definitions, formats, regular expressions, dates,
@@ -16,9 +16,12 @@
 
 use std::sync::Arc;
 
-use crate::{Env, ParseError, Value};
+use crate::error::check_length;
+use crate::{Budget, Env, ParseError, RunError, Value};
 
+mod assign;
 mod ast;
+mod bind;
 mod dates;
 mod formats;
 mod functions;
@@ -30,35 +33,14 @@ mod prelude;
 mod regexes;
 mod resolve;
 mod run;
+mod terms;
+mod values;
 
 use ast::Query;
 
 /// A compiled filter; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Program(Arc<Query>);
-
-/// A text that is no filter.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// It is not of the language.
-    #[error("{0}")]
-    Parse(ParseError),
-    /// It names a function, variable or module that there is not.
-    #[error("{0}")]
-    Name(ParseError),
-}
-
-/// A filter that failed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct RunError {
-    /// What went wrong.
-    pub message: String,
-    /// The value of `error(…)`, if that is what went wrong.
-    pub value: Option<Value>,
-    /// What came out before.
-    pub emitted: Vec<Value>,
-}
 
 /// A value as gojq writes it: NaN as null, infinities as the largest numbers, nothing escaped for HTML.
 #[must_use]
@@ -71,12 +53,10 @@ impl Program {
     ///
     /// # Errors
     /// When it is none, or names what there is not.
-    pub fn parse(source: &str) -> Result<Self, CompileError> {
-        let query = parser::parse(source).map_err(|e| match e {
-            parser::Failure::Syntax(error) => CompileError::Parse(error),
-            parser::Failure::Name(error) => CompileError::Name(error),
-        })?;
-        resolve::check(&query).map_err(CompileError::Name)?;
+    pub fn parse(source: &str) -> Result<Self, ParseError> {
+        check_length(source)?;
+        let query = parser::parse(source)?;
+        resolve::check(&query)?;
         Ok(Self(Arc::new(query)))
     }
 
@@ -84,20 +64,30 @@ impl Program {
     ///
     /// # Errors
     /// When an operation does not fit its values, as `error` says, or the budget is used up.
-    pub fn run(&self, input: &Value, env: &dyn Env) -> Result<Vec<Value>, RunError> {
-        run::run(&self.0, input, env)
+    pub fn run(&self, input: &Value, env: &dyn Env, budget: &Budget) -> Result<Vec<Value>, RunError> {
+        let mut all = Vec::new();
+        self.run_each(input, env, budget, &mut |value| all.push(value))?;
+        Ok(all)
+    }
+
+    /// As [`Program::run`], but hands over each output as it comes: those before an error too.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_each(&self, input: &Value, env: &dyn Env, budget: &Budget, out: &mut dyn FnMut(Value)) -> Result<(), RunError> {
+        run::run(&self.0, input, env, budget, out)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CompileError, Program};
-    use crate::Value;
+    use super::Program;
+    use crate::{Budget, Fault, Value};
 
     fn run(program: &str, doc: &str) -> Result<String, String> {
         let program = Program::parse(program).map_err(|e| e.to_string())?;
         let doc = crate::go::json::decode(doc)?;
-        let out = program.run(&doc, &|_: &str| None).map_err(|e| e.message)?;
+        let out = program.run(&doc, &|_: &str| None, &Budget::default()).map_err(|e| e.message)?;
         Ok(out.iter().map(|v| v.to_json_text().unwrap()).collect::<Vec<_>>().join(" "))
     }
 
@@ -125,7 +115,10 @@ mod tests {
         for bad in [".a.b", ".[]", "1 +", "nope", "$x", "{", "error", "1 / 0", "\"x\" | test(\"(\")"] {
             assert!(run(bad, "1").is_err(), "{bad}");
         }
-        assert!(matches!(Program::parse("nope(1)"), Err(CompileError::Name(_))));
+        assert_eq!(Program::parse("nope(1)").unwrap_err().fault, Fault::Name);
+        let text = "{a: 1} |\n  .a.b.c";
+        let error = Program::parse(text).unwrap().run(&Value::Nil, &|_: &str| None, &Budget::default()).unwrap_err();
+        assert_eq!(error.render(text), "expected an object but got: number (1) (2:5)\n |   .a.b.c\n | ....^");
     }
 
     #[test]

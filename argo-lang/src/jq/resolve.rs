@@ -32,7 +32,7 @@ struct Scope {
 }
 
 fn fail(message: String, span: Span) -> Checked {
-    Err(ParseError::new(message, span))
+    Err(ParseError::new(message, span).naming())
 }
 
 impl Scope {
@@ -62,6 +62,7 @@ impl Scope {
     }
 
     fn query(&mut self, query: &Query) -> Checked {
+        let query = if let Query::At(_, inner) = query { inner } else { query };
         self.depth += 1;
         if self.depth > MOST_DEPTH {
             return fail("the program is nested too deeply".to_owned(), Span::default());
@@ -73,6 +74,7 @@ impl Scope {
 
     fn parts(&mut self, query: &Query) -> Checked {
         match query {
+            Query::At(_, inner) => self.query(inner),
             Query::Identity | Query::RecurseDefault | Query::Literal(_) | Query::Array(None) => Ok(()),
             Query::Format(name) => self.format(name),
             Query::Text(format, pieces) => {

@@ -3,16 +3,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::ast::{Assign, Definition, Pattern, Piece, Query};
+use super::ast::{Definition, Pattern, Piece, Query};
 use super::ops::{self, truth};
-use super::{RunError, formats, functions, paths, prelude};
-use crate::{Env, Value};
+use super::{formats, functions, paths, prelude};
+use crate::budget::Meter;
+use crate::{Budget, Cause, Env, Limit, RunError, Span, Value};
 
-const MOST_STEPS: u64 = 3_000_000;
 /// Filters within filters: what the stack of a thread with 2 MB holds in a build without optimisation.
-const MOST_DEPTH: usize = 400;
-/// Most outputs of a program, and work in bytes of values made.
-const MOST_OUTPUTS: usize = 1_000_000;
+const CEILING: usize = 300;
 /// Deepest value that a program makes.
 pub(super) const MOST_NESTING: usize = 500;
 
@@ -21,7 +19,7 @@ pub(super) const MOST_NESTING: usize = 500;
 pub(super) enum Stop {
     Error(Value),
     Break(u64),
-    Budget(&'static str),
+    Limit(Limit),
     Halt,
     /// From what takes the outputs of a `try`, so not for that to catch.
     Outside(Box<Stop>),
@@ -29,6 +27,12 @@ pub(super) enum Stop {
 
 pub(super) type Flow = Result<(), Stop>;
 pub(super) type Out<'o> = &'o mut dyn FnMut(Item) -> Flow;
+
+impl From<Limit> for Stop {
+    fn from(limit: Limit) -> Self {
+        Self::Limit(limit)
+    }
+}
 
 pub(super) fn failure(message: impl Into<String>) -> Stop {
     Stop::Error(message.into().into())
@@ -109,37 +113,44 @@ pub(super) enum Bind<'a> {
 
 pub(super) struct Machine<'m> {
     pub(super) env: &'m dyn Env,
-    steps: Cell<u64>,
-    depth: Cell<usize>,
+    meter: Meter,
     labels: Cell<u64>,
+    /// Where the error arose that is on its way up.
+    place: Cell<Option<Span>>,
 }
 
-pub(super) fn run(query: &Query, input: &Value, env: &dyn Env) -> Result<Vec<Value>, RunError> {
-    let machine = Machine { env, steps: Cell::new(0), depth: Cell::new(0), labels: Cell::new(0) };
+pub(super) fn run(query: &Query, input: &Value, env: &dyn Env, budget: &Budget, out: &mut dyn FnMut(Value)) -> Result<(), RunError> {
+    let machine = Machine { env, meter: Meter::new(budget, CEILING), labels: Cell::new(0), place: Cell::new(None) };
     let root = Scope { outer: None, bind: Bind::Variable("ENV", Value::map::<&str>([])) };
-    let mut emitted = Vec::new();
     let flow = machine.eval(query, &root, Item::plain(input.clone()), &mut |item| {
-        if emitted.len() >= MOST_OUTPUTS {
-            return Err(Stop::Budget("there are too many outputs"));
-        }
-        emitted.push(item.value);
+        machine.meter.spend(24)?;
+        out(item.value);
         Ok(())
     });
-    let (message, value) = match flow {
-        Ok(()) | Err(Stop::Halt) => return Ok(emitted),
-        Err(Stop::Error(Value::String(message))) => (message.to_string(), Some(Value::String(message))),
-        Err(Stop::Error(value)) => (format!("error: {}", ops::text(&value)), Some(value)),
-        Err(Stop::Budget(message)) => (message.to_owned(), None),
-        Err(Stop::Break(_) | Stop::Outside(_)) => ("break".to_owned(), None),
-    };
-    Err(RunError { message, value, emitted })
+    let span = machine.place.get().unwrap_or_default();
+    Err(match flow {
+        Ok(()) | Err(Stop::Halt) => return Ok(()),
+        Err(Stop::Error(value)) => {
+            let message = match &value {
+                Value::String(message) => message.to_string(),
+                value => format!("error: {}", ops::text(value)),
+            };
+            RunError::new(message, span).because(Cause::Raised(value))
+        }
+        Err(Stop::Limit(limit)) => RunError::limit(limit, span),
+        Err(Stop::Break(_) | Stop::Outside(_)) => RunError::new("break", span),
+    })
 }
 
 impl<'m> Machine<'m> {
     pub(super) fn step(&self, cost: u64) -> Flow {
-        let steps = self.steps.get().saturating_add(cost.max(1));
-        self.steps.set(steps);
-        if steps > MOST_STEPS { Err(Stop::Budget("the filter takes too many steps")) } else { Ok(()) }
+        Ok(self.meter.step(cost)?)
+    }
+
+    /// A value that was made, paid for.
+    pub(super) fn paid(&self, value: Value) -> Result<Value, Stop> {
+        self.meter.spend(value.weight())?;
+        Ok(value)
     }
 
     pub(super) fn label(&self) -> u64 {
@@ -163,20 +174,37 @@ impl<'m> Machine<'m> {
     }
 
     pub(super) fn eval<'a>(&self, query: &'a Query, scope: &'a Scope<'a>, item: Item, out: Out<'_>) -> Flow {
-        self.step(1)?;
-        let depth = self.depth.get();
-        if depth >= MOST_DEPTH {
-            return Err(Stop::Budget("the filter is nested too deeply"));
+        let Query::At(span, inner) = query else { return self.eval_inner(query, scope, item, out) };
+        let mut downstream = false;
+        let flow = self.eval_inner(inner, scope, item, &mut |found| {
+            let flow = out(found);
+            downstream = flow.is_err();
+            flow
+        });
+        // An error of what takes the outputs is not this filter's.
+        if flow.is_err() && !downstream && self.place.get().is_none() {
+            self.place.set(Some(*span));
         }
-        self.depth.set(depth + 1);
-        let flow = self.dispatch(query, scope, item, out);
-        self.depth.set(depth);
         flow
+    }
+
+    fn eval_inner<'a>(&self, query: &'a Query, scope: &'a Scope<'a>, item: Item, out: Out<'_>) -> Flow {
+        self.meter.step(1)?;
+        self.meter.enter()?;
+        let flow = self.dispatch(query, scope, item, out);
+        self.meter.leave();
+        flow
+    }
+
+    /// The error that was on its way up is caught.
+    pub(super) fn caught(&self) {
+        self.place.set(None);
     }
 
     // Small arms only: what this frame holds is held for every filter within filters.
     fn dispatch<'a>(&self, query: &'a Query, scope: &'a Scope<'a>, item: Item, out: Out<'_>) -> Flow {
         match query {
+            Query::At(_, inner) => self.eval(inner, scope, item, out),
             Query::Identity => out(item),
             Query::RecurseDefault => self.recurse_values(&item, out),
             Query::Literal(value) => out(item.made(value.clone())),
@@ -188,7 +216,7 @@ impl<'m> Machine<'m> {
             Query::Pipe(list) => self.pipe(list, scope, item, out),
             Query::Comma(list) => list.iter().try_for_each(|q| self.eval(q, scope, item.clone(), out)),
             Query::Binary(op, a, b) => self.each(b, scope, &item.value, &mut |right| {
-                self.each(a, scope, &item.value, &mut |left| out(item.made(ops::apply(*op, &left, &right).map_err(failure)?)))
+                self.each(a, scope, &item.value, &mut |left| out(item.made(self.paid(ops::apply(*op, &left, &right).map_err(failure)?)?)))
             }),
             Query::And(a, b) => self.junction(a, b, false, scope, &item, out),
             Query::Or(a, b) => self.junction(a, b, true, scope, &item, out),
@@ -209,7 +237,7 @@ impl<'m> Machine<'m> {
             }
             Query::As(source, patterns, body) => self.bind_all(source, patterns, body, scope, &item, out),
             Query::Label(name, body) => self.labelled(name, body, scope, item, out),
-            Query::Break(name, _) => Err(find_label(scope, name).map_or(Stop::Budget("label not defined"), Stop::Break)),
+            Query::Break(name, _) => Err(find_label(scope, name).map_or_else(|| failure("label not defined"), Stop::Break)),
             Query::Variable(name, _) => match find_variable(scope, name) {
                 Some(value) => out(item.made(value)),
                 None => Err(failure(format!("variable not defined: ${name}"))),
@@ -257,8 +285,9 @@ impl<'m> Machine<'m> {
         self.each(query, scope, &item.value, &mut |value| {
             let text = formats::apply(format.unwrap_or("@text"), &value).map_err(failure)?;
             if so_far.len() + text.len() > ops::MOST_TEXT {
-                return Err(Stop::Budget("the text is too large"));
+                return Err(Stop::Limit(Limit::Memory));
             }
+            self.meter.spend(so_far.len() + text.len())?;
             self.text_from(format, rest, scope, item, format!("{so_far}{text}"), out)
         })
     }
@@ -268,8 +297,9 @@ impl<'m> Machine<'m> {
         if let Some(inner) = inner {
             self.each(inner, scope, &item.value, &mut |value| {
                 if list.len() >= ops::MOST_LIST {
-                    return Err(Stop::Budget("the array is too large"));
+                    return Err(Stop::Limit(Limit::Memory));
                 }
+                self.meter.spend(24)?;
                 list.push(value);
                 Ok(())
             })?;
@@ -280,7 +310,7 @@ impl<'m> Machine<'m> {
     }
 
     pub(super) fn nesting(&self, value: &Value) -> Flow {
-        if value.nests_deeper_than(MOST_NESTING) { Err(Stop::Budget("the value is nested too deeply")) } else { Ok(()) }
+        if value.nests_deeper_than(MOST_NESTING) { Err(Stop::Limit(Limit::Depth)) } else { Ok(()) }
     }
 
     fn object<'a>(&self, entries: &'a [(Query, Option<Query>)], scope: &'a Scope<'a>, item: &Item, so_far: &Value, out: Out<'_>) -> Flow {
@@ -296,6 +326,7 @@ impl<'m> Machine<'m> {
                 let Value::Map(map) = so_far else { return Ok(()) };
                 let mut map = map.as_ref().clone();
                 map.insert(key.clone(), value);
+                self.meter.spend(64 * map.len())?;
                 self.object(rest, scope, item, &Value::Map(map.into()), out)
             })
         })
@@ -329,7 +360,7 @@ impl<'m> Machine<'m> {
         });
         match flow {
             Err(Stop::Outside(stop)) => return Err(*stop),
-            Err(Stop::Error(_)) | Ok(()) => {}
+            Err(Stop::Error(_)) | Ok(()) => self.caught(),
             Err(other) => return Err(other),
         }
         if any { Ok(()) } else { self.eval(b, scope, item.clone(), out) }
@@ -339,10 +370,13 @@ impl<'m> Machine<'m> {
         let outside = item.clone();
         match self.eval(body, scope, item, &mut |found| out(found).map_err(|e| Stop::Outside(Box::new(e)))) {
             Err(Stop::Outside(stop)) => Err(*stop),
-            Err(Stop::Error(value)) => match catch {
-                Some(catch) => self.eval(catch, scope, outside.made(value), out),
-                None => Ok(()),
-            },
+            Err(Stop::Error(value)) => {
+                self.caught();
+                match catch {
+                    Some(catch) => self.eval(catch, scope, outside.made(value), out),
+                    None => Ok(()),
+                }
+            }
             other => other,
         }
     }
@@ -469,115 +503,14 @@ impl<'m> Machine<'m> {
         })
     }
 
-    fn bind_all<'a>(
-        &self,
-        source: &'a Query,
-        patterns: &'a [Pattern],
-        body: &'a Query,
-        scope: &'a Scope<'a>,
-        item: &Item,
-        out: Out<'_>,
-    ) -> Flow {
-        self.each(source, scope, &item.value, &mut |value| {
-            let mut names = Vec::new();
-            if patterns.len() > 1 {
-                patterns.iter().for_each(|p| variables(p, &mut names));
-            }
-            self.with_nulls(&names, scope, &mut |machine, base| {
-                for (i, pattern) in patterns.iter().enumerate() {
-                    let last = i + 1 == patterns.len();
-                    let flow = machine.destructure(pattern, &value, base, &mut |machine, inner| {
-                        machine.eval(body, inner, item.clone(), &mut |found| out(found).map_err(|e| Stop::Outside(Box::new(e))))
-                    });
-                    match flow {
-                        Err(Stop::Outside(stop)) => return Err(*stop),
-                        Err(Stop::Error(_)) if !last => {}
-                        other => return other,
-                    }
-                }
-                Ok(())
-            })
-        })
-    }
-
-    /// Alternatives bind the variables of all of them: those of the others are null.
-    fn with_nulls<'a>(&self, names: &[&'a str], scope: &Scope<'a>, run: &mut dyn FnMut(&Self, &Scope<'_>) -> Flow) -> Flow {
-        match names.split_first() {
-            None => run(self, scope),
-            Some((first, rest)) => {
-                let inner = Scope { outer: Some(scope), bind: Bind::Variable(first, Value::Nil) };
-                self.with_nulls(rest, &inner, run)
-            }
-        }
-    }
-
-    /// Binds the variables of a pattern, for each way that there is.
-    fn destructure<'a>(
-        &self,
-        pattern: &'a Pattern,
-        value: &Value,
-        scope: &Scope<'a>,
-        run: &mut dyn FnMut(&Self, &Scope<'_>) -> Flow,
-    ) -> Flow {
-        match pattern {
-            Pattern::Variable(name) => {
-                let inner = Scope { outer: Some(scope), bind: Bind::Variable(name, value.clone()) };
-                run(self, &inner)
-            }
-            Pattern::Array(items) => self.elements(items, 0, value, scope, run),
-            Pattern::Object(items) => self.members(items, value, scope, run),
-        }
-    }
-
-    fn elements<'a>(
-        &self,
-        items: &'a [Pattern],
-        at: usize,
-        value: &Value,
-        scope: &Scope<'a>,
-        run: &mut dyn FnMut(&Self, &Scope<'_>) -> Flow,
-    ) -> Flow {
-        let Some((first, rest)) = items.split_first() else { return run(self, scope) };
-        if !matches!(value, Value::List(_) | Value::Nil) {
-            return Err(failure(format!("expected an array but got: {}", ops::shown(value))));
-        }
-        let element = paths::index(value, &at.into()).map_err(failure)?;
-        self.destructure(first, &element, scope, &mut |machine, inner| machine.elements(rest, at + 1, value, inner, run))
-    }
-
-    fn members<'a>(
-        &self,
-        items: &'a [(Query, Option<String>, Option<Pattern>)],
-        value: &Value,
-        scope: &Scope<'a>,
-        run: &mut dyn FnMut(&Self, &Scope<'_>) -> Flow,
-    ) -> Flow {
-        let Some(((key, variable, pattern), rest)) = items.split_first() else { return run(self, scope) };
-        self.each(key, scope, value, &mut |key| {
-            let Value::String(_) = &key else {
-                return Err(failure(format!("expected a string for object key but got: {}", ops::shown(&key))));
-            };
-            let member = paths::index(value, &key).map_err(failure)?;
-            let bound;
-            let scope = match variable {
-                Some(name) => {
-                    bound = Scope { outer: Some(scope), bind: Bind::Variable(name, member.clone()) };
-                    &bound
-                }
-                None => scope,
-            };
-            match pattern {
-                Some(pattern) => self.destructure(pattern, &member, scope, &mut |machine, inner| machine.members(rest, value, inner, run)),
-                None => self.members(rest, value, scope, run),
-            }
-        })
-    }
-
     fn labelled<'a>(&self, name: &'a str, body: &'a Query, scope: &'a Scope<'a>, item: Item, out: Out<'_>) -> Flow {
         let id = self.label();
         let inner = Scope { outer: Some(scope), bind: Bind::Label(name, id) };
         match self.eval(body, &inner, item, out) {
-            Err(Stop::Break(broken)) if broken == id => Ok(()),
+            Err(Stop::Break(broken)) if broken == id => {
+                self.caught();
+                Ok(())
+            }
             other => other,
         }
     }
@@ -637,81 +570,6 @@ impl<'m> Machine<'m> {
             }
         }
     }
-
-    fn assign<'a>(&self, kind: Assign, left: &'a Query, right: &'a Query, scope: &'a Scope<'a>, item: &Item, out: Out<'_>) -> Flow {
-        let found = self.paths_of(left, scope, &item.value)?;
-        let set = |value: &Value, path: &[Value], new: &Value| {
-            self.step(u64::try_from(path.len()).unwrap_or(1))?;
-            paths::set(value, path, new, 0).map_err(|e| {
-                failure(format!(
-                    "setpath({}; {}) cannot be applied to {}: {e}",
-                    ops::text(&path.to_vec().into()),
-                    ops::text(new),
-                    ops::text(value)
-                ))
-            })
-        };
-        let get = |value: &Value, path: &[Value]| paths::get(value, path).map_err(failure);
-        match kind {
-            Assign::Set | Assign::Op(_) => self.each(right, scope, &item.value, &mut |new| {
-                let mut value = item.value.clone();
-                for path in &found {
-                    let new = match kind {
-                        Assign::Op(op) => ops::apply(op, &get(&value, path)?, &new).map_err(failure)?,
-                        _ => new.clone(),
-                    };
-                    value = set(&value, path, &new)?;
-                }
-                self.nesting(&value)?;
-                out(item.made(value))
-            }),
-            Assign::Update | Assign::Alternative => {
-                let mut value = item.value.clone();
-                let mut gone = Vec::new();
-                for path in &found {
-                    let old = get(&value, path)?;
-                    if kind == Assign::Alternative && truth(&old) {
-                        continue;
-                    }
-                    let input = if kind == Assign::Alternative { &item.value } else { &old };
-                    match self.first(right, scope, input)? {
-                        Some(new) => value = set(&value, path, &new)?,
-                        None => gone.push(Value::from(path.clone())),
-                    }
-                }
-                if !gone.is_empty() {
-                    value = paths::delete(&value, &gone).map_err(failure)?;
-                }
-                self.nesting(&value)?;
-                out(item.made(value))
-            }
-        }
-    }
-
-    /// The first output of a filter.
-    pub(super) fn first<'a>(&self, query: &'a Query, scope: &'a Scope<'a>, value: &Value) -> Result<Option<Value>, Stop> {
-        let id = self.label();
-        let mut found = None;
-        match self.each(query, scope, value, &mut |value| {
-            found = Some(value);
-            Err(Stop::Break(id))
-        }) {
-            Err(Stop::Break(broken)) if broken == id => {}
-            Err(other) => return Err(other),
-            Ok(()) => {}
-        }
-        Ok(found)
-    }
-
-    /// The paths that a filter takes through a value.
-    pub(super) fn paths_of<'a>(&self, query: &'a Query, scope: &'a Scope<'a>, value: &Value) -> Result<Vec<Vec<Value>>, Stop> {
-        let mut found = Vec::new();
-        self.eval(query, scope, Item { value: value.clone(), path: Path::At(None) }, &mut |item| {
-            found.push(item.keys()?);
-            Ok(())
-        })?;
-        Ok(found)
-    }
 }
 
 fn find_variable(scope: &Scope<'_>, name: &str) -> Option<Value> {
@@ -738,17 +596,4 @@ fn find_label(scope: &Scope<'_>, name: &str) -> Option<u64> {
         at = here.outer;
     }
     None
-}
-
-fn variables<'a>(pattern: &'a Pattern, names: &mut Vec<&'a str>) {
-    match pattern {
-        Pattern::Variable(name) => names.push(name),
-        Pattern::Array(items) => items.iter().for_each(|p| variables(p, names)),
-        Pattern::Object(items) => {
-            for (_, variable, pattern) in items {
-                names.extend(variable.as_deref());
-                pattern.iter().for_each(|p| variables(p, names));
-            }
-        }
-    }
 }

@@ -1,11 +1,11 @@
 //! JSONPath templates as kubectl and `outputs.valueFrom.jsonPath` have them (k8s.io/client-go's `util/jsonpath`).
 //!
 //! ```
-//! use argo_lang::{Value, jsonpath::{Missing, Program}};
+//! use argo_lang::{Budget, Value, jsonpath::{Missing, Program}};
 //!
 //! let program = Program::parse("{range .items[?(@.age > 30)]}{.name}: {.age}\n{end}").unwrap();
 //! let doc = Value::from(serde_json::json!({"items": [{"name": "ann", "age": 31}, {"name": "bob", "age": 25}]}));
-//! assert_eq!(program.run(&doc, Missing::Error).unwrap(), "ann: 31\n");
+//! assert_eq!(program.run(&doc, Missing::Error, &Budget::default()).unwrap(), "ann: 31\n");
 //! ```
 //!
 //! Text stands outside of braces; `.field`, `['key']` (dots in it separate fields), `[0]`, `[-1:]`, `[0,2]`, `[*]`, `..`, `[?(@.a == "b")]` inside.
@@ -15,7 +15,7 @@
 
 use std::sync::Arc;
 
-use crate::{ParseError, Value};
+use crate::{Budget, ParseError, RunError, Span, Value};
 
 mod parser;
 mod run;
@@ -34,11 +34,6 @@ pub enum Missing {
     Nothing,
 }
 
-/// A template that could not be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct RunError(pub(crate) String);
-
 /// From, to, step of a slice.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slice {
@@ -51,6 +46,8 @@ struct Slice {
 
 #[derive(Clone, Debug)]
 enum Node {
+    /// A node with its place, for errors.
+    At(Span, Box<Node>),
     Text(String),
     Field(String),
     Slice(Slice),
@@ -93,29 +90,32 @@ impl Program {
     ///
     /// # Errors
     /// When a field is missing and must not be, or a value is of the wrong kind.
-    pub fn run(&self, document: &Value, missing: Missing) -> Result<String, RunError> {
-        run::print(&self.find(document, missing)?)
+    pub fn run(&self, document: &Value, missing: Missing, budget: &Budget) -> Result<String, RunError> {
+        run::print(&self.find(document, missing, budget)?, budget)
     }
 
     /// What each piece of the template finds.
     ///
     /// # Errors
     /// As [`Program::run`].
-    pub fn find(&self, document: &Value, missing: Missing) -> Result<Vec<Vec<Value>>, RunError> {
-        run::find(&self.0, document, missing)
+    pub fn find(&self, document: &Value, missing: Missing, budget: &Budget) -> Result<Vec<Vec<Value>>, RunError> {
+        run::find(&self.0, document, missing, budget)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Missing, Program};
-    use crate::Value;
+    use crate::{Budget, Value};
+
+    fn doc() -> Value {
+        Value::from(serde_json::json!({
+            "a.b": 1, "list": [{"n": "x", "v": 1}, {"n": "y", "v": 2.5}, {"n": "z"}], "s": "<t>", "null": null
+        }))
+    }
 
     fn run(template: &str) -> Result<String, String> {
-        let doc = Value::from(serde_json::json!({
-            "a.b": 1, "list": [{"n": "x", "v": 1}, {"n": "y", "v": 2.5}, {"n": "z"}], "s": "<t>", "null": null
-        }));
-        Program::parse(template).map_err(|e| e.message)?.run(&doc, Missing::Error).map_err(|e| e.to_string())
+        Program::parse(template).map_err(|e| e.message)?.run(&doc(), Missing::Error, &Budget::default()).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -135,6 +135,9 @@ mod tests {
         for bad in ["{", "{.a", "{nope}", "{.list[x]}", "{.list[9]}", "{.list[2:1]}", "{end}", "{.nope}", "{'x}", "{..*}", "{[?(", "{&}"] {
             assert!(run(bad).is_err(), "{bad}");
         }
+        let text = "a{.list[0].n}\n{.list[*]['n', 'nope']}";
+        let error = Program::parse(text).unwrap().run(&doc(), Missing::Error, &Budget::default()).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.span.line_column(text)), ("nope is not found", (2, 16)));
         for bad in ["{[?(".repeat(50_000), "{".repeat(100_000), format!("{{{}}}", "[0,".repeat(100_000))] {
             assert!(run(&bad).is_err());
         }

@@ -10,7 +10,7 @@ pub(super) fn parse(template: &str) -> Result<Vec<Node>, ParseError> {
     if template.len() > 1_000_000 {
         return Err(ParseError::new("the template is too large", Span::new(0, template.len())));
     }
-    let mut parser = Parser { text: template, at: 0, depth: 0 };
+    let mut parser = Parser { text: template, at: 0, depth: 0, base: 0 };
     parser.template()
 }
 
@@ -18,6 +18,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Where in the whole template this text begins.
+    base: usize,
 }
 
 fn ends_word(c: Option<char>) -> bool {
@@ -28,13 +30,13 @@ fn alphanumeric(c: char) -> bool {
     c == '_' || c.is_alphanumeric()
 }
 
-/// The nodes of what would stand between braces.
-fn action(text: &str, depth: usize) -> Result<Vec<Node>, ParseError> {
+/// The nodes of what would stand between braces; `base` says where in the template.
+fn action(text: &str, depth: usize, base: usize) -> Result<Vec<Node>, ParseError> {
     if depth > MOST_DEPTH {
-        return Err(ParseError::new("nested too deeply", Span::new(0, 0)));
+        return Err(ParseError::new("nested too deeply", Span::new(base, base)));
     }
     let whole = format!("{text}}}");
-    let mut parser = Parser { text: &whole, at: 0, depth };
+    let mut parser = Parser { text: &whole, at: 0, depth, base };
     parser.inside()
 }
 
@@ -54,7 +56,11 @@ impl<'a> Parser<'a> {
     }
 
     fn fail<T>(&self, start: usize, message: impl Into<String>) -> Result<T, ParseError> {
-        Err(ParseError::new(message, Span::new(start, self.at)))
+        Err(ParseError::new(message, Span::new(start, self.at).shifted(self.base)))
+    }
+
+    fn wanted<T>(&self, start: usize, message: &str, expected: &'static str) -> Result<T, ParseError> {
+        self.fail(start, message).map_err(|e: ParseError| e.expecting(expected))
     }
 
     fn since(&self, start: usize) -> &'a str {
@@ -78,9 +84,18 @@ impl<'a> Parser<'a> {
 
     /// What stands in braces, the closing one included.
     fn inside(&mut self) -> Result<Vec<Node>, ParseError> {
-        let mut out = Vec::new();
+        let mut out: Vec<Node> = Vec::new();
+        let (mut known, mut begun) = (0_usize, self.at);
         loop {
             let start = self.at;
+            let span = Span::new(begun, start).shifted(self.base);
+            for node in out.iter_mut().skip(known) {
+                if !matches!(node, Node::At(..) | Node::Recursive | Node::Text(_)) {
+                    let inner = std::mem::replace(node, Node::Recursive);
+                    *node = Node::At(span, Box::new(inner));
+                }
+            }
+            (known, begun) = (out.len(), start);
             if self.rest().starts_with("[?(") {
                 self.at += 3;
                 self.filter(&mut out, start)?;
@@ -99,7 +114,7 @@ impl<'a> Parser<'a> {
             }
             match self.next() {
                 Some('}') => return Ok(out),
-                None | Some('\n' | '\r') => return self.fail(start, "unclosed action"),
+                None | Some('\n' | '\r') => return self.wanted(start, "unclosed action", "'}'"),
                 Some(' ' | '@' | '$') => {}
                 Some('[') => self.array(&mut out, start)?,
                 Some(quote @ ('"' | '\'')) => self.quoted(&mut out, quote, start)?,
@@ -155,7 +170,7 @@ impl<'a> Parser<'a> {
         let mut before = quote;
         loop {
             match self.next() {
-                None | Some('\n') => return self.fail(start, "unterminated quoted string"),
+                None | Some('\n') => return self.wanted(start, "unterminated quoted string", "a quote"),
                 Some(c) if c == quote && before != '\\' => break,
                 Some(c) => before = c,
             }
@@ -172,7 +187,7 @@ impl<'a> Parser<'a> {
     fn array(&mut self, out: &mut Vec<Node>, start: usize) -> Result<(), ParseError> {
         loop {
             match self.next() {
-                None | Some('\n') => return self.fail(start, "unterminated array"),
+                None | Some('\n') => return self.wanted(start, "unterminated array", "']'"),
                 Some(']') => break,
                 Some(_) => {}
             }
@@ -180,16 +195,22 @@ impl<'a> Parser<'a> {
         let text = self.since(start);
         let text = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
         let text = if text == "*" { ":" } else { text };
-        let shifted = |e: ParseError| ParseError::new(e.message, Span::new(start, start + 1));
         if text.contains(',') {
-            let parts: Result<Vec<_>, _> =
-                text.split(',').map(|part| action(&format!("[{}]", part.trim_matches(' ')), self.depth + 1)).collect();
-            out.push(Node::Union(parts.map_err(shifted)?));
+            let mut at = self.base + start + 1;
+            let mut parts = Vec::new();
+            for part in text.split(',') {
+                let bare = part.trim_start_matches(' ');
+                // The bracket that is put before it has no place of its own.
+                let begin = (at + part.len() - bare.len()).saturating_sub(1);
+                parts.push(action(&format!("[{}]", bare.trim_end_matches(' ')), self.depth + 1, begin)?);
+                at += part.len() + 1;
+            }
+            out.push(Node::Union(parts));
             return Ok(());
         }
         if let Some(key) = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).filter(|k| !k.contains('\'')) {
             // As upstream does: a key is read as fields, its dots separate.
-            out.extend(action(&format!(".{key}"), self.depth + 1).map_err(shifted)?);
+            out.extend(action(&format!(".{key}"), self.depth + 1, self.base + start + 1)?);
             return Ok(());
         }
         match slice(text) {
@@ -205,7 +226,7 @@ impl<'a> Parser<'a> {
         loop {
             let c = self.next();
             match c {
-                None | Some('\n') => return self.fail(start, "unterminated filter"),
+                None | Some('\n') => return self.wanted(start, "unterminated filter", "')'"),
                 Some(c @ ('"' | '\'')) => match quote {
                     None => quote = Some(c),
                     Some(q) if q == c && before != '\\' => closed = true,
@@ -218,9 +239,8 @@ impl<'a> Parser<'a> {
         }
         let text = self.text.get(from..self.at.saturating_sub(1)).unwrap_or_default();
         if self.next() != Some(']') {
-            return self.fail(start, "unclosed array expect ]");
+            return self.wanted(start, "unclosed array expect ]", "']'");
         }
-        let shifted = |e: ParseError| ParseError::new(e.message, Span::new(start, start + 1));
         let depth = self.depth + 1;
         let symbol = |c: char| matches!(c, '!' | '<' | '>' | '=');
         let split = text.find(symbol).filter(|at| *at > 0).and_then(|at| {
@@ -231,11 +251,11 @@ impl<'a> Parser<'a> {
         });
         out.push(match split {
             Some((left, operator, right)) => Node::Filter {
-                left: action(left, depth).map_err(shifted)?,
+                left: action(left, depth, self.base + from)?,
                 operator: operator.to_owned(),
-                right: action(right, depth).map_err(shifted)?,
+                right: action(right, depth, self.base + from + left.len() + operator.len())?,
             },
-            None => Node::Filter { left: action(text, depth).map_err(shifted)?, operator: "exists".to_owned(), right: Vec::new() },
+            None => Node::Filter { left: action(text, depth, self.base + from)?, operator: "exists".to_owned(), right: Vec::new() },
         });
         Ok(())
     }

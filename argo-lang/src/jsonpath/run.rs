@@ -1,13 +1,16 @@
 //! Walking a document.
 
-use super::{Missing, Node, RunError, Slice};
-use crate::Value;
+use super::{Missing, Node, Slice};
+use crate::budget::Meter;
 use crate::go::json;
+use crate::{Budget, Limit, RunError, Span, Value};
 
-/// Most values that a template may find.
-const MOST_RESULTS: usize = 500_000;
-/// Deepest document for `..`.
+/// Ranges within ranges, and levels of a document for `..`, that a stack of 2 MB holds.
+const CEILING: usize = 100;
 const MOST_DEPTH: usize = 500;
+/// What a value that is found costs: steps, and the bytes of a list of values.
+const STEPS: u64 = 10;
+const BYTES: usize = 32;
 
 type Found = Result<Vec<Item>, RunError>;
 
@@ -15,11 +18,12 @@ type Found = Result<Vec<Item>, RunError>;
 type Item = Option<Value>;
 
 fn fail<T>(message: impl Into<String>) -> Result<T, RunError> {
-    Err(RunError(message.into()))
+    // The place comes with the node, in `walk`.
+    Err(RunError::new(message, Span::default()))
 }
 
-pub(super) fn find(nodes: &[Node], document: &Value, missing: Missing) -> Result<Vec<Vec<Value>>, RunError> {
-    let mut walker = Walker { nodes, missing, begin: 0, end: 0, inside: 0, last_end: None, left: MOST_RESULTS };
+pub(super) fn find(nodes: &[Node], document: &Value, missing: Missing, budget: &Budget) -> Result<Vec<Vec<Value>>, RunError> {
+    let mut walker = Walker { nodes, missing, begin: 0, end: 0, inside: 0, last_end: None, meter: Meter::new(budget, CEILING) };
     let found = walker.block(0, &Some(document.clone()))?;
     Ok(found.into_iter().map(|list| list.into_iter().flatten().collect()).collect())
 }
@@ -33,18 +37,15 @@ struct Walker<'a> {
     /// How many ranges are around.
     inside: usize,
     last_end: Option<usize>,
-    left: usize,
+    meter: Meter,
 }
 
 impl Walker<'_> {
-    fn count(&mut self, found: usize) -> Result<(), RunError> {
-        match self.left.checked_sub(found) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => fail("the template finds too many values"),
-        }
+    /// Pays for values that were found.
+    fn count(&self, found: usize) -> Result<(), RunError> {
+        let steps = STEPS.saturating_mul(u64::try_from(found).unwrap_or(u64::MAX));
+        let taken = self.meter.step(steps).and_then(|()| self.meter.spend(found.saturating_mul(BYTES)));
+        taken.map_err(|limit| RunError::limit(limit, Span::default()))
     }
 
     /// The pieces of the template from one on, until the end of the range that they stand in.
@@ -62,9 +63,7 @@ impl Walker<'_> {
             if self.begin > 0 {
                 self.begin -= 1;
                 self.inside += 1;
-                if self.inside > 100 {
-                    return fail("ranges are nested too deeply");
-                }
+                self.meter.enter().map_err(|limit| RunError::limit(limit, Span::default()))?;
                 if results.is_empty() {
                     self.block(at + 1, &None)?;
                 }
@@ -73,6 +72,7 @@ impl Walker<'_> {
                     out.extend(inner);
                 }
                 self.inside -= 1;
+                self.meter.leave();
                 at = self.last_end.filter(|end| *end > at).unwrap_or(at) + 1;
                 continue;
             }
@@ -91,6 +91,10 @@ impl Walker<'_> {
 
     fn walk(&mut self, input: Vec<Item>, node: &Node) -> Found {
         let found = match node {
+            Node::At(span, inner) => {
+                let placed = |e: RunError| if e.span == Span::default() { RunError { span: *span, ..e } } else { e };
+                return self.walk(input, inner).map_err(placed);
+            }
             Node::List(nodes) => return self.list(input, nodes),
             Node::Text(text) => vec![Some(text.as_str().into())],
             Node::Number(value) => vec![Some(value.clone()); input.len()],
@@ -101,7 +105,7 @@ impl Walker<'_> {
             Node::Recursive => {
                 let mut out = Vec::new();
                 for value in input.iter().flatten() {
-                    descend(value, &mut out, 0)?;
+                    self.descend(value, &mut out, 0)?;
                 }
                 out
             }
@@ -174,6 +178,28 @@ impl Walker<'_> {
         }
         Ok(out)
     }
+
+    fn descend(&self, value: &Value, out: &mut Vec<Item>, depth: usize) -> Result<(), RunError> {
+        if depth > MOST_DEPTH {
+            return Err(RunError::limit(Limit::Depth, Span::default()));
+        }
+        self.count(1)?;
+        match value {
+            Value::List(list) if !list.is_empty() => {
+                out.push(Some(value.clone()));
+                list.iter().try_for_each(|v| self.descend(v, out, depth + 1))
+            }
+            Value::Map(map) if !map.is_empty() => {
+                out.push(Some(value.clone()));
+                map.values().try_for_each(|v| self.descend(v, out, depth + 1))
+            }
+            Value::String(s) if !s.is_empty() => {
+                out.push(Some(value.clone()));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn single(found: &[Item]) -> Result<Option<&Value>, RunError> {
@@ -191,27 +217,6 @@ fn children(value: &Value) -> Vec<Value> {
         Value::Map(map) => map.values().cloned().collect(),
         Value::String(s) => s.bytes().map(|b| Value::Int(b.into())).collect(),
         _ => Vec::new(),
-    }
-}
-
-fn descend(value: &Value, out: &mut Vec<Item>, depth: usize) -> Result<(), RunError> {
-    if depth > MOST_DEPTH || out.len() > MOST_RESULTS {
-        return fail("the document is too large for '..'");
-    }
-    match value {
-        Value::List(list) if !list.is_empty() => {
-            out.push(Some(value.clone()));
-            list.iter().try_for_each(|v| descend(v, out, depth + 1))
-        }
-        Value::Map(map) if !map.is_empty() => {
-            out.push(Some(value.clone()));
-            map.values().try_for_each(|v| descend(v, out, depth + 1))
-        }
-        Value::String(s) if !s.is_empty() => {
-            out.push(Some(value.clone()));
-            Ok(())
-        }
-        _ => Ok(()),
     }
 }
 
@@ -246,7 +251,7 @@ fn sliced(input: &[Item], slice: Slice) -> Found {
             return fail(format!("starting index {from} is greater than ending index {to}"));
         }
         let step = slice.step.unwrap_or(1);
-        let step = usize::try_from(step).ok().filter(|s| *s > 0).ok_or_else(|| RunError("step must be > 0".to_owned()))?;
+        let step = usize::try_from(step).ok().filter(|s| *s > 0).ok_or_else(|| RunError::new("step must be > 0", Span::default()))?;
         let at = |n: i64| usize::try_from(n).unwrap_or(0);
         out.extend(list.get(at(from)..at(to)).unwrap_or_default().iter().step_by(step).cloned().map(Some));
     }
@@ -286,7 +291,7 @@ fn compare(operator: &str, a: &Value, b: &Value) -> Result<bool, RunError> {
     })
 }
 
-pub(super) fn print(found: &[Vec<Value>]) -> Result<String, RunError> {
+pub(super) fn print(found: &[Vec<Value>], budget: &Budget) -> Result<String, RunError> {
     let mut out = String::new();
     for results in found {
         for (i, value) in results.iter().enumerate() {
@@ -294,12 +299,12 @@ pub(super) fn print(found: &[Vec<Value>]) -> Result<String, RunError> {
                 out.push(' ');
             }
             match value {
-                Value::List(_) | Value::Map(_) => out.push_str(&json::encode(value, true).map_err(RunError)?),
+                Value::List(_) | Value::Map(_) => out.push_str(&json::encode(value, true).map_err(|e| RunError::new(e, Span::default()))?),
                 Value::Nil => out.push_str("null"),
                 other => out.push_str(&other.to_string()),
             }
-            if out.len() > 100_000_000 {
-                return fail("the result is too large");
+            if out.len() > budget.bytes {
+                return Err(RunError::limit(Limit::Memory, Span::default()));
             }
         }
     }

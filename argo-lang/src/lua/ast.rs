@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::Span;
+
 /// A function's body.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -23,10 +25,17 @@ pub(super) enum Capture {
     Outer(usize),
 }
 
+/// Where an expression stands. One of a text that the script itself loaded has a line, but no span.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    pub(super) line: u32,
+    pub(super) span: Span,
+}
+
 #[derive(Debug)]
 pub(super) struct Expr {
     pub(super) kind: Kind,
-    pub(super) line: u32,
+    pub(super) place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use super::run::{Machine, Stop, V};
-use crate::Value;
+use super::run::{Machine, Stop};
+use super::values::V;
 use crate::go::text::lossy;
+use crate::{Limit, Value};
 
 /// A number as a script writes it: decimal, or hexadecimal.
 pub(super) fn parse_number(text: &str) -> Option<f64> {
@@ -70,7 +71,7 @@ impl Machine<'_> {
     /// A value of the script for the outside: a table with a list part is a list, another one a map. Functions are nothing.
     pub(super) fn export(&self, value: &V, depth: usize) -> Result<Value, Stop> {
         if depth > MOST_DEPTH {
-            return Err(Stop::Budget("the result is nested too deeply or contains itself"));
+            return Err(Stop::Limit(Limit::Depth));
         }
         Ok(match value {
             V::Bool(b) => Value::Bool(*b),

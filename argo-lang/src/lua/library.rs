@@ -2,17 +2,15 @@
 
 use std::rc::Rc;
 
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
-
 use super::ast::Op;
 use super::convert::parse_number;
-use super::run::{Machine, Run, Stop, V, number_of, same};
+use super::operate::number_of;
+use super::os::{os_date, os_time};
+use super::run::{Machine, Run, Stop};
 use super::strings::{self, Shared};
+use super::values::{V, same};
 use super::{Libraries, parser};
 use crate::go::text::lossy;
-use crate::go::time;
 
 /// Arguments of a call, with checks as the reference words them.
 pub(super) struct Arguments {
@@ -29,7 +27,7 @@ impl Arguments {
         self.list.get(i).cloned().unwrap_or(V::Nil)
     }
 
-    fn bad<T>(&self, m: &Machine<'_>, i: usize, wanted: &str) -> Run<T> {
+    pub(super) fn bad<T>(&self, m: &Machine<'_>, i: usize, wanted: &str) -> Run<T> {
         let name = self.name.rsplit('.').next().unwrap_or(self.name);
         let got = self.list.get(i).map_or("nil", V::kind);
         m.fail(format!("bad argument #{} to {name} ({wanted} expected, got {got})", i + 1))
@@ -54,14 +52,14 @@ impl Arguments {
         if matches!(self.get(i), V::Nil) { Ok(default) } else { self.number(m, i) }
     }
 
-    fn table(&self, m: &Machine<'_>, i: usize) -> Run<usize> {
+    pub(super) fn table(&self, m: &Machine<'_>, i: usize) -> Run<usize> {
         match self.get(i) {
             V::Table(id) => Ok(id),
             _ => self.bad(m, i, "table"),
         }
     }
 
-    fn value(&self, m: &Machine<'_>, i: usize) -> Run<V> {
+    pub(super) fn value(&self, m: &Machine<'_>, i: usize) -> Run<V> {
         match self.list.get(i) {
             Some(value) => Ok(value.clone()),
             None => {
@@ -309,7 +307,7 @@ pub(super) fn call(m: &mut Machine<'_>, name: &'static str, list: Vec<V>) -> Run
         "loadstring" | "load" => {
             let source = a.bytes(m, 0)?;
             m.spend(source.len().saturating_mul(16))?;
-            match parser::parse(&source) {
+            match parser::parse(&source, false) {
                 Ok(body) => one(m.load(body)),
                 Err(error) => Ok(vec![V::Nil, V::text(&error.message)]),
             }
@@ -347,11 +345,11 @@ pub(super) fn call(m: &mut Machine<'_>, name: &'static str, list: Vec<V>) -> Run
 }
 
 fn protected(m: &mut Machine<'_>, function: &V, arguments: Vec<V>, handler: Option<&V>) -> Run<Vec<V>> {
-    let (calls, line) = m.calls();
+    let (calls, here) = m.calls();
     match m.call(function, arguments) {
         Ok(values) => Ok(std::iter::once(V::Bool(true)).chain(values).collect()),
         Err(Stop::Error(value)) => {
-            m.caught(calls, line);
+            m.caught(calls, here);
             let value = match handler {
                 Some(handler) => m.call(handler, vec![value])?.into_iter().next().unwrap_or(V::Nil),
                 None => value,
@@ -569,111 +567,4 @@ fn math(m: &mut Machine<'_>, name: &str, a: &Arguments) -> Run<V> {
         }
         _ => return m.fail(format!("{name} is not available")),
     }))
-}
-
-fn now(m: &Machine<'_>) -> Run<i64> {
-    match m.env.now() {
-        Some(t) => Ok(t.as_second()),
-        None => m.fail("the time is not known here"),
-    }
-}
-
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-fn os_time(m: &mut Machine<'_>, a: &Arguments) -> Run<f64> {
-    if a.count() == 0 {
-        return Ok(now(m)? as f64);
-    }
-    let id = a.table(m, 0)?;
-    let field = |m: &Machine<'_>, name: &str, default: i64| {
-        let value = m.tables.get(id).map_or(V::Nil, |t| t.get_text(name.as_bytes()));
-        number_of(&value).map_or(default, |n| n as i64).clamp(-1_000_000_000, 1_000_000_000)
-    };
-    // What is missing is what the reference takes for it.
-    let (year, month, day) = (field(m, "year", -1), field(m, "month", -1), field(m, "day", -1));
-    let (hour, minute, second) = (field(m, "hour", 12), field(m, "min", 0), field(m, "sec", 0));
-    let month = month - 1;
-    let year = year + month.div_euclid(12);
-    let first = i16::try_from(year)
-        .ok()
-        .and_then(|y| Date::new(y, i8::try_from(month.rem_euclid(12) + 1).ok()?, 1).ok())
-        .and_then(|d| d.to_datetime(Time::midnight()).to_zoned(TimeZone::UTC).ok());
-    match first {
-        Some(first) => Ok((first.timestamp().as_second() + (day - 1) * 86_400 + hour * 3600 + minute * 60 + second) as f64),
-        None => m.fail("the time is out of range"),
-    }
-}
-
-#[allow(clippy::cast_possible_truncation)]
-fn os_date(m: &mut Machine<'_>, a: &Arguments) -> Run<V> {
-    let layout = if matches!(a.get(0), V::Nil) { "%c".to_owned() } else { lossy(&a.bytes(m, 0)?) };
-    let second = if matches!(a.get(1), V::Nil) { now(m)? } else { a.number(m, 1)? as i64 };
-    let Ok(stamp) = Timestamp::from_second(second) else { return m.fail("the time is out of range") };
-    let t = stamp.to_zoned(TimeZone::UTC);
-    let layout = layout.strip_prefix('!').unwrap_or(&layout);
-    if layout.starts_with("*t") {
-        return date_table(m, &t);
-    }
-    let mut out = String::new();
-    let mut chars = layout.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        let Some(verb) = chars.next() else {
-            out.push('%');
-            break;
-        };
-        let go = match verb {
-            'a' => "Mon",
-            'A' => "Monday",
-            'b' => "Jan",
-            'B' => "January",
-            'c' => "02 Jan 06 15:04 MST",
-            'd' => "02",
-            'F' => "2006-01-02",
-            'H' => "15",
-            'I' => "03",
-            'm' => "01",
-            'M' => "04",
-            'p' => "PM",
-            'S' => "05",
-            'x' => "15/04/05",
-            'X' | 'T' => "15:04:05",
-            'y' => "06",
-            'Y' => "2006",
-            'z' => "-0700",
-            'Z' => "MST",
-            '%' => {
-                out.push('%');
-                continue;
-            }
-            other => {
-                out.push('%');
-                out.push(other);
-                continue;
-            }
-        };
-        out.push_str(&time::format(&t, go));
-    }
-    m.bytes(out.into_bytes())
-}
-
-fn date_table(m: &mut Machine<'_>, t: &Zoned) -> Run<V> {
-    let table = m.table()?;
-    let fields: [(&str, f64); 8] = [
-        ("year", t.year().into()),
-        ("month", t.month().into()),
-        ("day", t.day().into()),
-        ("hour", t.hour().into()),
-        ("min", t.minute().into()),
-        ("sec", t.second().into()),
-        ("wday", f64::from(t.weekday().to_sunday_zero_offset()) + 1.0),
-        ("yday", 0.0),
-    ];
-    for (name, value) in fields {
-        m.set_raw(table, &V::text(name), V::Number(value))?;
-    }
-    m.set_raw(table, &V::text("isdst"), V::Bool(false))?;
-    Ok(V::Table(table))
 }

@@ -1,11 +1,11 @@
 //! Lua 5.1 with `goto`, as yuin/gopher-lua has it: health checks and resource actions of CD, filters and transforms of Events.
 //!
 //! ```
-//! use argo_lang::{Value, lua::{Libraries, Program}};
+//! use argo_lang::{Budget, Value, lua::{Libraries, Program}};
 //!
 //! let program = Program::parse("if obj.ready then return {status = 'Healthy'} end return {status = 'Progressing'}").unwrap();
 //! let globals = [("obj", Value::from(serde_json::json!({"ready": true})))];
-//! let out = program.run(&globals, Libraries::Restricted, &|_: &str| None).unwrap();
+//! let out = program.run(&globals, Libraries::Restricted, &|_: &str| None, &Budget::default()).unwrap();
 //! assert_eq!(out[0].to_json(), serde_json::json!({"status": "Healthy"}));
 //! ```
 //!
@@ -17,17 +17,21 @@
 
 use std::sync::Arc;
 
-use crate::{Env, ParseError, Value};
+use crate::error::check_length;
+use crate::{Budget, Env, ParseError, RunError, Value};
 
 mod ast;
 mod convert;
 mod lexer;
 mod library;
+mod operate;
+mod os;
 mod parser;
 mod pattern;
 mod run;
 mod strings;
 mod tables;
+mod values;
 
 /// A parsed script; cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,29 +47,22 @@ pub enum Libraries {
     Open,
 }
 
-/// A script that failed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct RunError {
-    /// What went wrong.
-    pub message: String,
-}
-
 impl Program {
     /// Reads a script.
     ///
     /// # Errors
     /// When it is none, or nests too deeply.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
-        parser::parse(source.as_bytes()).map(|body| Self(Arc::new(body)))
+        check_length(source)?;
+        parser::parse(source.as_bytes(), true).map(|body| Self(Arc::new(body)))
     }
 
     /// Runs it with globals; gives what it returns.
     ///
     /// # Errors
     /// When the script fails, or its budget is used up.
-    pub fn run(&self, globals: &[(&str, Value)], libraries: Libraries, env: &dyn Env) -> Result<Vec<Value>, RunError> {
-        self.run_reading(globals, &[], libraries, env).map(|(returned, _)| returned)
+    pub fn run(&self, globals: &[(&str, Value)], libraries: Libraries, env: &dyn Env, budget: &Budget) -> Result<Vec<Value>, RunError> {
+        self.run_reading(globals, &[], libraries, env, budget).map(|(returned, _)| returned)
     }
 
     /// As [`Program::run`]; gives the values of some globals after the run too (`hs`, `result`, what a script sets without returning it).
@@ -78,20 +75,21 @@ impl Program {
         read: &[&str],
         libraries: Libraries,
         env: &dyn Env,
+        budget: &Budget,
     ) -> Result<(Vec<Value>, Vec<Value>), RunError> {
-        run::run(&self.0, globals, read, libraries, env)
+        run::run(&self.0, globals, read, libraries, env, budget)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Libraries, Program};
-    use crate::Value;
+    use crate::{Budget, Value};
 
     fn run(script: &str) -> Result<String, String> {
         let program = Program::parse(script).map_err(|e| e.message)?;
         let obj = Value::from(serde_json::json!({"n": 2, "list": ["a", "b"], "s": "x"}));
-        let out = program.run(&[("obj", obj)], Libraries::Open, &|_: &str| None).map_err(|e| e.message)?;
+        let out = program.run(&[("obj", obj)], Libraries::Open, &|_: &str| None, &Budget::default()).map_err(|e| e.message)?;
         Ok(out.iter().map(|v| v.to_json_text().unwrap()).collect::<Vec<_>>().join(" "))
     }
 
@@ -118,6 +116,19 @@ mod tests {
         for bad in ["return nil.x", "error('x')", "return 1 +", "x()", "return {} < 1", "local t = {} t[nil] = 1", "return #5"] {
             assert!(run(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn errors_point_at_their_place() {
+        let at = |text: &str| {
+            let error = Program::parse(text).unwrap().run(&[], Libraries::Open, &|_: &str| None, &Budget::default()).unwrap_err();
+            error.span.line_column(text)
+        };
+        assert_eq!(at("local x = 1\nreturn  x.y.z"), (2, 10));
+        assert_eq!(at("pcall(error)\nreturn {} <\n  1"), (2, 11));
+        assert_eq!(at("local f = loadstring('\\n\\n return nil .. 1')\nreturn f()"), (2, 9));
+        let error = Program::parse("if x\n  return 1 end").unwrap_err();
+        assert_eq!((error.expected.as_deref(), error.span.start), (Some("'then'"), 7));
     }
 
     #[test]

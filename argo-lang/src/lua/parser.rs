@@ -1,8 +1,9 @@
 //! From tokens to the tree; local variables become places.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::ast::{Body, Capture, Expr, Kind, Op, Stat, Unary};
+use super::ast::{Body, Capture, Expr, Kind, Op, Place, Stat, Unary};
 use super::lexer::{Placed, Token, tokens};
 use crate::{ParseError, Span};
 
@@ -16,16 +17,17 @@ const MOST_LOCALS: usize = 200;
 
 type Read<T> = Result<T, ParseError>;
 
-pub(super) fn parse(text: &[u8]) -> Read<Body> {
+/// Reads a script; `located` says that errors at run time are to point into this text.
+pub(super) fn parse(text: &[u8], located: bool) -> Read<Body> {
     let tokens = tokens(text)?;
     let end = tokens.last().map_or(1, |t| t.line);
-    let mut parser = Parser { tokens, at: 0, depth: 0, functions: vec![Function::default()], end };
+    let mut parser = Parser { tokens, at: 0, depth: 0, functions: vec![Function::default()], end, located };
     if let Some(main) = parser.functions.last_mut() {
         main.variadic = true;
     }
     let block = parser.block()?;
     if parser.peek().is_some() {
-        return parser.unexpected();
+        return parser.wanted("a statement or the end");
     }
     let main = parser.functions.pop().unwrap_or_default();
     Ok(Body { parameters: Vec::new(), variadic: true, block, captured: main.captured, outer: Vec::new() })
@@ -47,6 +49,7 @@ struct Parser {
     depth: usize,
     functions: Vec<Function>,
     end: u32,
+    located: bool,
 }
 
 impl Parser {
@@ -78,17 +81,26 @@ impl Parser {
         found
     }
 
-    fn expect(&mut self, symbol: &str) -> Read<()> {
-        if self.eat(symbol) { Ok(()) } else { self.unexpected() }
+    fn expect(&mut self, symbol: &'static str) -> Read<()> {
+        if self.eat(symbol) { Ok(()) } else { self.wanted(format!("'{symbol}'")) }
     }
 
     fn expect_word(&mut self, word: &str) -> Read<()> {
-        if self.eat_word(word) { Ok(()) } else { self.unexpected() }
+        if self.eat_word(word) { Ok(()) } else { self.wanted(format!("'{word}'")) }
     }
 
     fn fail<T>(&self, message: &str) -> Read<T> {
         let span = self.tokens.get(self.at).or(self.tokens.last()).map_or(Span::default(), |t| t.span);
         Err(ParseError::new(message, span))
+    }
+
+    fn place(&self) -> Place {
+        let span = self.tokens.get(self.at).filter(|_| self.located).map_or(Span::default(), |t| t.span);
+        Place { line: self.line(), span }
+    }
+
+    fn wanted<T>(&self, expected: impl Into<Cow<'static, str>>) -> Read<T> {
+        self.unexpected().map_err(|e: ParseError| e.expecting(expected))
     }
 
     fn unexpected<T>(&self) -> Read<T> {
@@ -114,7 +126,7 @@ impl Parser {
                 self.at += 1;
                 Ok(name)
             }
-            _ => self.unexpected(),
+            _ => self.wanted("a name"),
         }
     }
 
@@ -211,7 +223,6 @@ impl Parser {
         if self.known() > MOST_LOCALS {
             return self.fail("too many local variables");
         }
-        let line = self.line();
         let Some(Token::Word(word)) = self.peek().cloned() else {
             if self.eat("::") {
                 let name = self.name()?;
@@ -245,14 +256,15 @@ impl Parser {
                 Ok(Stat::Repeat(block, condition))
             }
             "function" => {
+                let place = self.place();
                 let name = self.name()?;
-                let mut target = Expr { kind: self.resolve(&name), line };
+                let mut target = Expr { kind: self.resolve(&name), place };
                 let mut method = false;
                 while !method && (self.is(".") || self.is(":")) {
                     method = self.is(":");
                     self.at += 1;
-                    let key = Expr { kind: Kind::String(self.name()?), line };
-                    target = Expr { kind: Kind::Index(Box::new(target), Box::new(key)), line };
+                    let key = Expr { kind: Kind::String(self.name()?), place };
+                    target = Expr { kind: Kind::Index(Box::new(target), Box::new(key)), place };
                 }
                 let body = self.function(method)?;
                 Ok(Stat::Function(target, body))
@@ -396,7 +408,7 @@ impl Parser {
 
     fn expression(&mut self, least: u8) -> Read<Expr> {
         self.deeper()?;
-        let line = self.line();
+        let place = self.place();
         let unary = match self.peek() {
             Some(Token::Word("not")) => Some(Unary::Not),
             Some(Token::Symbol("-")) => Some(Unary::Minus),
@@ -407,7 +419,7 @@ impl Parser {
             Some(operator) => {
                 self.at += 1;
                 let operand = self.expression(8)?;
-                Expr { kind: Kind::Unary(operator, Box::new(operand)), line }
+                Expr { kind: Kind::Unary(operator, Box::new(operand)), place }
             }
             None => self.simple()?,
         };
@@ -441,17 +453,17 @@ impl Parser {
             if count > MOST_CHAIN {
                 return self.fail("the expression has too many operators");
             }
-            let line = self.line();
+            let place = self.place();
             self.at += 1;
             let rhs = self.expression(right)?;
-            left = Expr { kind: Kind::Binary(op, Box::new(left), Box::new(rhs)), line };
+            left = Expr { kind: Kind::Binary(op, Box::new(left), Box::new(rhs)), place };
         }
         self.depth -= 1;
         Ok(left)
     }
 
     fn simple(&mut self) -> Read<Expr> {
-        let line = self.line();
+        let place = self.place();
         let kind = match self.peek() {
             Some(Token::Number(n)) => Kind::Number(*n),
             Some(Token::String(s)) => Kind::String(s.clone()),
@@ -468,24 +480,24 @@ impl Parser {
             Some(Token::Word("function")) => {
                 self.at += 1;
                 let body = self.function(false)?;
-                return Ok(Expr { kind: Kind::Function(body), line });
+                return Ok(Expr { kind: Kind::Function(body), place });
             }
             _ => return self.suffixed(),
         };
         self.at += 1;
-        Ok(Expr { kind, line })
+        Ok(Expr { kind, place })
     }
 
     fn table(&mut self) -> Read<Expr> {
         self.deeper()?;
-        let line = self.line();
+        let place = self.place();
         self.expect("{")?;
         let mut entries = Vec::new();
         while !self.eat("}") {
             let keyed = matches!(self.peek(), Some(Token::Name(_)))
                 && matches!(self.tokens.get(self.at + 1).map(|t| &t.token), Some(Token::Symbol("=")));
             if keyed {
-                let key = Expr { kind: Kind::String(self.name()?), line: self.line() };
+                let key = Expr { kind: Kind::String(self.name()?), place: self.place() };
                 self.expect("=")?;
                 entries.push((Some(key), self.expression(0)?));
             } else if self.eat("[") {
@@ -502,23 +514,23 @@ impl Parser {
             }
         }
         self.depth -= 1;
-        Ok(Expr { kind: Kind::Table(entries), line })
+        Ok(Expr { kind: Kind::Table(entries), place })
     }
 
     fn suffixed(&mut self) -> Read<Expr> {
-        let line = self.line();
+        let place = self.place();
         let mut expr = match self.peek().cloned() {
             Some(Token::Name(name)) => {
                 self.at += 1;
-                Expr { kind: self.resolve(&name), line }
+                Expr { kind: self.resolve(&name), place }
             }
             Some(Token::Symbol("(")) => {
                 self.at += 1;
                 let inner = self.expression(0)?;
                 self.expect(")")?;
-                Expr { kind: Kind::One(Box::new(inner)), line }
+                Expr { kind: Kind::One(Box::new(inner)), place }
             }
-            _ => return self.unexpected(),
+            _ => return self.wanted("an expression"),
         };
         let mut count = 0_usize;
         loop {
@@ -526,27 +538,27 @@ impl Parser {
             if count > MOST_CHAIN {
                 return self.fail("the expression has too many members");
             }
-            let line = self.line();
+            let place = self.place();
             match self.peek() {
                 Some(Token::Symbol(".")) => {
                     self.at += 1;
-                    let key = Expr { kind: Kind::String(self.name()?), line };
-                    expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), line };
+                    let key = Expr { kind: Kind::String(self.name()?), place };
+                    expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), place };
                 }
                 Some(Token::Symbol("[")) => {
                     self.at += 1;
                     let key = self.expression(0)?;
                     self.expect("]")?;
-                    expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), line };
+                    expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), place };
                 }
                 Some(Token::Symbol(":")) => {
                     self.at += 1;
                     let name = self.name()?;
-                    let Some(arguments) = self.arguments()? else { return self.unexpected() };
-                    expr = Expr { kind: Kind::Method(Box::new(expr), name, arguments), line };
+                    let Some(arguments) = self.arguments()? else { return self.wanted("arguments") };
+                    expr = Expr { kind: Kind::Method(Box::new(expr), name, arguments), place };
                 }
                 _ => match self.arguments()? {
-                    Some(arguments) => expr = Expr { kind: Kind::Call(Box::new(expr), arguments), line },
+                    Some(arguments) => expr = Expr { kind: Kind::Call(Box::new(expr), arguments), place },
                     None => return Ok(expr),
                 },
             }
@@ -554,7 +566,7 @@ impl Parser {
     }
 
     fn arguments(&mut self) -> Read<Option<Vec<Expr>>> {
-        let line = self.line();
+        let place = self.place();
         match self.peek().cloned() {
             Some(Token::Symbol("(")) => {
                 self.at += 1;
@@ -567,7 +579,7 @@ impl Parser {
             }
             Some(Token::String(s)) => {
                 self.at += 1;
-                Ok(Some(vec![Expr { kind: Kind::String(s), line }]))
+                Ok(Some(vec![Expr { kind: Kind::String(s), place }]))
             }
             Some(Token::Symbol("{")) => Ok(Some(vec![self.table()?])),
             _ => Ok(None),

@@ -3,103 +3,29 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::ast::{Body, Capture, Expr, Kind, Op, Stat, Unary};
+use super::ast::{Body, Capture, Expr, Kind, Op, Place, Stat, Unary};
+use super::operate::number_of;
 use super::tables::Table;
-use super::{Libraries, RunError, library};
+use super::values::V;
+use super::{Libraries, library};
+use crate::budget::Meter;
 use crate::go::text::lossy;
-use crate::{Env, Value};
+use crate::{Budget, Cause, Env, Limit, RunError, Value};
 
-const MOST_STEPS: u64 = 3_000_000;
 /// Calls within calls: what the stack of a thread with 2 MB holds in a build without optimisation.
-const MOST_CALLS: usize = 60;
-/// Bytes of texts and tables.
-const MOST_BYTES: usize = 128_000_000;
-
-/// A value of a script.
-#[derive(Clone, Debug)]
-pub(super) enum V {
-    Nil,
-    Bool(bool),
-    Number(f64),
-    String(Rc<[u8]>),
-    Table(usize),
-    Function(usize),
-    Native(&'static str),
-    /// A place that inner functions share.
-    Cell(usize),
-}
-
-/// A value as a key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Key {
-    Bool(bool),
-    Number(u64),
-    String(Rc<[u8]>),
-    Table(usize),
-    Function(usize),
-    Native(&'static str),
-}
-
-impl Key {
-    pub(super) fn of(value: &V) -> Option<Self> {
-        Some(match value {
-            V::Nil | V::Cell(_) => return None,
-            V::Bool(b) => Self::Bool(*b),
-            // Both zeros are one key.
-            V::Number(n) => Self::Number(if *n == 0.0 { 0 } else { n.to_bits() }),
-            V::String(s) => Self::String(s.clone()),
-            V::Table(id) => Self::Table(*id),
-            V::Function(id) => Self::Function(*id),
-            V::Native(name) => Self::Native(name),
-        })
-    }
-
-    pub(super) fn value(&self) -> V {
-        match self {
-            Self::Bool(b) => V::Bool(*b),
-            Self::Number(bits) => V::Number(f64::from_bits(*bits)),
-            Self::String(s) => V::String(s.clone()),
-            Self::Table(id) => V::Table(*id),
-            Self::Function(id) => V::Function(*id),
-            Self::Native(name) => V::Native(name),
-        }
-    }
-}
-
-impl V {
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Nil => "nil",
-            Self::Bool(_) => "boolean",
-            Self::Number(_) => "number",
-            Self::String(_) => "string",
-            Self::Table(_) => "table",
-            Self::Function(_) | Self::Native(_) | Self::Cell(_) => "function",
-        }
-    }
-
-    pub(super) fn truth(&self) -> bool {
-        !matches!(self, Self::Nil | Self::Bool(false))
-    }
-
-    pub(super) fn text(text: &str) -> Self {
-        Self::String(Rc::from(text.as_bytes()))
-    }
-}
-
-pub(super) fn same(a: &V, b: &V) -> bool {
-    match (a, b) {
-        (V::Nil, V::Nil) => true,
-        (V::Number(x), V::Number(y)) => x == y,
-        _ => Key::of(a).is_some_and(|k| Some(k) == Key::of(b)),
-    }
-}
+const CEILING: usize = 60;
 
 #[derive(Debug)]
 pub(super) enum Stop {
     Error(V),
     /// Nothing catches it.
-    Budget(&'static str),
+    Limit(Limit),
+}
+
+impl From<Limit> for Stop {
+    fn from(limit: Limit) -> Self {
+        Self::Limit(limit)
+    }
 }
 
 pub(super) type Run<T> = Result<T, Stop>;
@@ -132,11 +58,11 @@ pub(super) struct Machine<'m> {
     pub(super) globals: usize,
     /// The table `string`, through which texts have methods.
     pub(super) strings: Option<usize>,
-    steps: u64,
-    bytes: usize,
-    /// Lines of the calls that are going on, and the present one.
-    lines: Vec<u32>,
-    line: u32,
+    meter: Meter,
+    /// Places of the calls that are going on, and the present one.
+    places: Vec<Place>,
+    here: Place,
+    most_calls: usize,
 }
 
 pub(super) fn run(
@@ -145,6 +71,7 @@ pub(super) fn run(
     read: &[&str],
     libraries: Libraries,
     env: &dyn Env,
+    budget: &Budget,
 ) -> Result<(Vec<Value>, Vec<Value>), RunError> {
     let mut machine = Machine {
         env,
@@ -153,10 +80,10 @@ pub(super) fn run(
         cells: Vec::new(),
         globals: 0,
         strings: None,
-        steps: 0,
-        bytes: 0,
-        lines: Vec::new(),
-        line: 0,
+        meter: Meter::new(budget, CEILING),
+        places: Vec::new(),
+        here: Place::default(),
+        most_calls: budget.depth.min(CEILING),
     };
     let result = (|| {
         library::open(&mut machine, libraries)?;
@@ -169,11 +96,14 @@ pub(super) fn run(
         let read = read.iter().map(|name| machine.export(&machine.global(name), 0)).collect::<Run<Vec<_>>>()?;
         Ok((returned, read))
     })();
-    result.map_err(|stop| RunError {
-        message: match stop {
-            Stop::Error(value) => lossy(&machine.plain_text(&value)),
-            Stop::Budget(message) => message.to_owned(),
-        },
+    let span = machine.here.span;
+    result.map_err(|stop| match stop {
+        Stop::Error(value) => {
+            let message = lossy(&machine.plain_text(&value));
+            let raised = machine.export(&value, 0).unwrap_or_default();
+            RunError::new(message, span).because(Cause::Raised(raised))
+        }
+        Stop::Limit(limit) => RunError::limit(limit, span),
     })
 }
 
@@ -183,13 +113,19 @@ impl Machine<'_> {
     }
 
     pub(super) fn step(&mut self, cost: usize) -> Run<()> {
-        self.steps = self.steps.saturating_add(u64::try_from(cost).unwrap_or(u64::MAX).max(1));
-        if self.steps > MOST_STEPS { Err(Stop::Budget("the script takes too many steps")) } else { Ok(()) }
+        Ok(self.meter.step(u64::try_from(cost).unwrap_or(u64::MAX))?)
     }
 
     pub(super) fn spend(&mut self, bytes: usize) -> Run<()> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > MOST_BYTES { Err(Stop::Budget("the script takes too much memory")) } else { self.step(bytes / 64) }
+        Ok(self.meter.spend(bytes)?)
+    }
+
+    /// Says where the script is. What it loaded itself has lines, but no place in its text.
+    fn at(&mut self, place: Place) {
+        self.here.line = place.line;
+        if place.span.end > 0 {
+            self.here.span = place.span;
+        }
     }
 
     pub(super) fn bytes(&mut self, bytes: Vec<u8>) -> Run<V> {
@@ -199,16 +135,16 @@ impl Machine<'_> {
 
     /// An error with the place where the script is.
     pub(super) fn fail<T>(&self, message: impl AsRef<str>) -> Run<T> {
-        Err(Stop::Error(V::text(&format!("<string>:{}: {}", self.line, message.as_ref()))))
+        Err(Stop::Error(V::text(&format!("<string>:{}: {}", self.here.line, message.as_ref()))))
     }
 
     /// The place for a message of a level: 1 where `error` is called, 2 where the function that does so is called.
     pub(super) fn place(&self, level: usize) -> String {
-        let line = match level {
-            1 => Some(self.line),
-            _ => self.lines.len().checked_sub(level - 1).and_then(|i| self.lines.get(i)).copied(),
+        let place = match level {
+            1 => Some(self.here),
+            _ => self.places.len().checked_sub(level - 1).and_then(|i| self.places.get(i)).copied(),
         };
-        line.map_or(String::new(), |l| format!("<string>:{l}: "))
+        place.map_or(String::new(), |place| format!("<string>:{}: ", place.line))
     }
 
     pub(super) fn table(&mut self) -> Run<usize> {
@@ -236,70 +172,6 @@ impl Machine<'_> {
         V::Function(self.closures.len() - 1)
     }
 
-    pub(super) fn metamethod(&self, value: &V, name: &str) -> V {
-        let V::Table(id) = value else { return V::Nil };
-        let meta = self.tables.get(*id).and_then(|t| t.meta);
-        meta.and_then(|m| self.tables.get(m)).map_or(V::Nil, |m| m.get_text(name.as_bytes()))
-    }
-
-    pub(super) fn index(&mut self, of: &V, key: &V) -> Run<V> {
-        let mut of = of.clone();
-        for _ in 0..100 {
-            let found = match &of {
-                V::Table(id) => {
-                    let found = self.tables.get(*id).map_or(V::Nil, |t| t.get(key));
-                    if !matches!(found, V::Nil) {
-                        return Ok(found);
-                    }
-                    match self.metamethod(&of, "__index") {
-                        V::Nil => return Ok(V::Nil),
-                        found => found,
-                    }
-                }
-                V::String(_) if self.strings.is_some() => V::Table(self.strings.unwrap_or(0)),
-                other => {
-                    let key = lossy(&self.plain_text(key));
-                    return self.fail(format!("attempt to index a non-table object({}) with key '{key}'", other.kind()));
-                }
-            };
-            if matches!(found, V::Function(_) | V::Native(_)) {
-                let out = self.call(&found, vec![of, key.clone()])?;
-                return Ok(out.into_iter().next().unwrap_or(V::Nil));
-            }
-            of = found;
-        }
-        self.fail("too many recursions in gettable")
-    }
-
-    fn set_index(&mut self, of: &V, key: &V, value: V) -> Run<()> {
-        let mut of = of.clone();
-        for _ in 0..100 {
-            let V::Table(id) = &of else {
-                let key = lossy(&self.plain_text(key));
-                return self.fail(format!("attempt to index a non-table object({}) with key '{key}'", of.kind()));
-            };
-            let id = *id;
-            let there = self.tables.get(id).is_some_and(|t| !matches!(t.get(key), V::Nil));
-            let meta = if there { V::Nil } else { self.metamethod(&of, "__newindex") };
-            match meta {
-                V::Nil => {
-                    match key {
-                        V::Nil => return self.fail("table index is nil"),
-                        V::Number(n) if n.is_nan() => return self.fail("table index is NaN"),
-                        _ => {}
-                    }
-                    return self.set_raw(id, key, value);
-                }
-                V::Function(_) | V::Native(_) => {
-                    self.call(&meta, vec![of, key.clone(), value])?;
-                    return Ok(());
-                }
-                next => of = next,
-            }
-        }
-        self.fail("too many recursions in settable")
-    }
-
     /// Calls a value.
     pub(super) fn call(&mut self, function: &V, mut arguments: Vec<V>) -> Run<Vec<V>> {
         self.step(1)?;
@@ -324,11 +196,11 @@ impl Machine<'_> {
     }
 
     fn call_body(&mut self, body: &Arc<Body>, outer: &[usize], arguments: Vec<V>) -> Run<Vec<V>> {
-        if self.lines.len() >= MOST_CALLS {
+        if self.places.len() >= self.most_calls {
             return self.fail("stack overflow");
         }
-        self.lines.push(self.line);
-        let line = self.line;
+        self.places.push(self.here);
+        let here = self.here;
         self.spend(body.captured.len() * 16)?;
         let mut frame = Frame { body: body.clone(), slots: vec![V::Nil; body.captured.len()], outer: outer.to_vec(), rest: Vec::new() };
         let mut arguments = arguments.into_iter();
@@ -341,9 +213,9 @@ impl Machine<'_> {
         }
         let flow = self.block(&mut frame, &body.block);
         // Where an error leaves, the place of the call counts on.
-        self.lines.pop();
+        self.places.pop();
         let flow = flow?;
-        self.line = line;
+        self.here = here;
         match flow {
             Flow::Return(values) => Ok(values),
             Flow::Goto(label) => self.fail(format!("no visible label '{}' for goto", lossy(&label))),
@@ -352,13 +224,13 @@ impl Machine<'_> {
     }
 
     /// Restores the place of calls after an error was caught.
-    pub(super) fn caught(&mut self, calls: usize, line: u32) {
-        self.lines.truncate(calls);
-        self.line = line;
+    pub(super) fn caught(&mut self, calls: usize, here: Place) {
+        self.places.truncate(calls);
+        self.here = here;
     }
 
-    pub(super) fn calls(&self) -> (usize, u32) {
-        (self.lines.len(), self.line)
+    pub(super) fn calls(&self) -> (usize, Place) {
+        (self.places.len(), self.here)
     }
 
     fn declare(&mut self, frame: &mut Frame, place: usize, value: V) -> Run<()> {
@@ -486,7 +358,7 @@ impl Machine<'_> {
         }
         for (target, place) in targets.iter().zip(places) {
             let value = values.next().unwrap_or(V::Nil);
-            self.line = target.line;
+            self.at(target.place);
             match place {
                 Some((of, key)) => self.set_index(&of, &key, value)?,
                 None => self.assign(frame, target, value)?,
@@ -521,7 +393,7 @@ impl Machine<'_> {
             }
             Kind::Index(of, key) => {
                 let (of, key) = (self.eval(frame, of)?, self.eval(frame, key)?);
-                self.line = target.line;
+                self.at(target.place);
                 self.set_index(&of, &key, value)?;
             }
             _ => {}
@@ -619,16 +491,16 @@ impl Machine<'_> {
             Kind::Call(function, arguments) => {
                 let function = self.eval(frame, function)?;
                 let arguments = self.list(frame, arguments)?;
-                self.line = expr.line;
+                self.at(expr.place);
                 self.call(&function, arguments)
             }
             Kind::Method(of, name, arguments) => {
                 let of = self.eval(frame, of)?;
-                self.line = expr.line;
+                self.at(expr.place);
                 let function = self.index(&of, &V::String(Rc::from(name.as_ref())))?;
                 let mut all = vec![of];
                 all.extend(self.list(frame, arguments)?);
-                self.line = expr.line;
+                self.at(expr.place);
                 self.call(&function, all)
             }
             Kind::Variadic => Ok(frame.rest.clone()),
@@ -650,13 +522,13 @@ impl Machine<'_> {
             Kind::Global(name) => Ok(self.tables.get(self.globals).map_or(V::Nil, |t| t.get_text(name))),
             Kind::Index(of, key) => {
                 let (of, key) = (self.eval(frame, of)?, self.eval(frame, key)?);
-                self.line = expr.line;
+                self.at(expr.place);
                 self.index(&of, &key)
             }
             Kind::Call(..) | Kind::Method(..) | Kind::Variadic => Ok(self.many(frame, expr)?.into_iter().next().unwrap_or(V::Nil)),
             Kind::One(inner) => self.eval(frame, inner),
-            Kind::Binary(op, a, b) => self.binary(frame, *op, a, b, expr.line),
-            Kind::Unary(op, operand) => self.unary(frame, *op, operand, expr.line),
+            Kind::Binary(op, a, b) => self.binary(frame, *op, a, b, expr.place),
+            Kind::Unary(op, operand) => self.unary(frame, *op, operand, expr.place),
             Kind::Table(entries) => self.constructor(frame, entries),
         }
     }
@@ -689,9 +561,9 @@ impl Machine<'_> {
         Ok(V::Table(id))
     }
 
-    fn unary(&mut self, frame: &mut Frame, op: Unary, operand: &Expr, line: u32) -> Run<V> {
+    fn unary(&mut self, frame: &mut Frame, op: Unary, operand: &Expr, place: Place) -> Run<V> {
         let value = self.eval(frame, operand)?;
-        self.line = line;
+        self.at(place);
         match op {
             Unary::Not => Ok(V::Bool(!value.truth())),
             Unary::Minus => match number_of(&value) {
@@ -713,7 +585,7 @@ impl Machine<'_> {
         }
     }
 
-    fn binary(&mut self, frame: &mut Frame, op: Op, a: &Expr, b: &Expr, line: u32) -> Run<V> {
+    fn binary(&mut self, frame: &mut Frame, op: Op, a: &Expr, b: &Expr, place: Place) -> Run<V> {
         let left = self.eval(frame, a)?;
         match op {
             Op::And if !left.truth() => return Ok(left),
@@ -722,111 +594,7 @@ impl Machine<'_> {
             _ => {}
         }
         let right = self.eval(frame, b)?;
-        self.line = line;
+        self.at(place);
         self.operate(op, &left, &right)
-    }
-
-    pub(super) fn operate(&mut self, op: Op, a: &V, b: &V) -> Run<V> {
-        match op {
-            Op::Equal => self.equal(a, b).map(V::Bool),
-            Op::NotEqual => self.equal(a, b).map(|e| V::Bool(!e)),
-            Op::Less => self.less(a, b, false).map(V::Bool),
-            Op::Greater => self.less(b, a, false).map(V::Bool),
-            Op::LessEqual => self.less(a, b, true).map(V::Bool),
-            Op::GreaterEqual => self.less(b, a, true).map(V::Bool),
-            Op::Concat => self.concat(a, b),
-            _ => match (number_of(a), number_of(b)) {
-                (Some(x), Some(y)) => Ok(V::Number(arithmetic(op, x, y))),
-                _ => {
-                    let (name, meta) = match op {
-                        Op::Add => ("add", "__add"),
-                        Op::Subtract => ("sub", "__sub"),
-                        Op::Multiply => ("mul", "__mul"),
-                        Op::Divide => ("div", "__div"),
-                        Op::Modulo => ("mod", "__mod"),
-                        _ => ("pow", "__pow"),
-                    };
-                    match self.either(a, b, meta)? {
-                        Some(value) => Ok(value),
-                        None => self.fail(format!("cannot perform {name} operation between {} and {}", a.kind(), b.kind())),
-                    }
-                }
-            },
-        }
-    }
-
-    /// What the metamethod of either side gives.
-    fn either(&mut self, a: &V, b: &V, name: &str) -> Run<Option<V>> {
-        let mut meta = self.metamethod(a, name);
-        if matches!(meta, V::Nil) {
-            meta = self.metamethod(b, name);
-        }
-        if matches!(meta, V::Nil) {
-            return Ok(None);
-        }
-        Ok(Some(self.call(&meta, vec![a.clone(), b.clone()])?.into_iter().next().unwrap_or(V::Nil)))
-    }
-
-    fn equal(&mut self, a: &V, b: &V) -> Run<bool> {
-        if same(a, b) {
-            return Ok(true);
-        }
-        if let (V::Table(_), V::Table(_)) = (a, b) {
-            return Ok(self.either(a, b, "__eq")?.is_some_and(|v| v.truth()));
-        }
-        Ok(false)
-    }
-
-    pub(super) fn less(&mut self, a: &V, b: &V, or_equal: bool) -> Run<bool> {
-        match (a, b) {
-            (V::Number(x), V::Number(y)) => Ok(if or_equal { x <= y } else { x < y }),
-            (V::String(x), V::String(y)) => Ok(if or_equal { x <= y } else { x < y }),
-            _ => {
-                if let Some(value) = self.either(a, b, if or_equal { "__le" } else { "__lt" })? {
-                    return Ok(value.truth());
-                }
-                if or_equal && let Some(value) = self.either(b, a, "__lt")? {
-                    return Ok(!value.truth());
-                }
-                self.fail(format!("attempt to compare {} with {}", a.kind(), b.kind()))
-            }
-        }
-    }
-
-    fn concat(&mut self, a: &V, b: &V) -> Run<V> {
-        let fits = |v: &V| matches!(v, V::String(_) | V::Number(_));
-        if fits(a) && fits(b) {
-            let mut out = self.plain_text(a);
-            out.extend(self.plain_text(b));
-            return self.bytes(out);
-        }
-        match self.either(a, b, "__concat")? {
-            Some(value) => Ok(value),
-            None => self.fail(format!("cannot perform concat operation between {} and {}", a.kind(), b.kind())),
-        }
-    }
-}
-
-/// A number, or a text that is one.
-pub(super) fn number_of(value: &V) -> Option<f64> {
-    match value {
-        V::Number(n) => Some(*n),
-        V::String(s) => super::convert::parse_number(std::str::from_utf8(s).ok()?),
-        _ => None,
-    }
-}
-
-fn arithmetic(op: Op, x: f64, y: f64) -> f64 {
-    match op {
-        Op::Add => x + y,
-        Op::Subtract => x - y,
-        Op::Multiply => x * y,
-        Op::Divide => x / y,
-        Op::Modulo => {
-            let rest = x % y;
-            // The result has the divisor's sign.
-            if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
-        }
-        _ => x.powf(y),
     }
 }

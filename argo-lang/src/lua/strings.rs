@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use super::library::Arguments;
+use super::operate::number_of;
 use super::pattern::{Capture, Matcher, Trouble};
-use super::run::{Machine, Run, Stop, V, number_of};
-use crate::Value;
+use super::run::{Machine, Run, Stop};
+use super::values::V;
 use crate::go::print;
 use crate::go::text::lossy;
+use crate::{Limit, Value};
 
 /// Start and end of a part, from 1, negative ones from the back, as a range from 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
@@ -45,7 +47,7 @@ pub(super) fn call(m: &mut Machine<'_>, name: &str, a: &Arguments) -> Run<Vec<V>
             let n = a.number(m, 1)?.max(0.0);
             #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             if s.len() as f64 * n > 1e8 {
-                return Err(Stop::Budget("the script takes too much memory"));
+                return Err(Stop::Limit(Limit::Memory));
             }
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             let count = n as usize;
@@ -124,7 +126,7 @@ fn format(m: &mut Machine<'_>, a: &Arguments) -> Run<Vec<V>> {
 fn trouble<T>(m: &Machine<'_>, trouble: Trouble) -> Run<T> {
     match trouble {
         Trouble::Malformed(message) => m.fail(message),
-        Trouble::TooMuch => Err(Stop::Budget("the pattern takes too many steps")),
+        Trouble::TooMuch => Err(Stop::Limit(Limit::Steps)),
     }
 }
 

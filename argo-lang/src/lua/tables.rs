@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use indexmap::IndexMap;
 
-use super::run::{Key, V};
+use super::values::{Key, V};
 
 type Hash = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 

@@ -89,7 +89,7 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 pub(super) const fn entry(name: &'static str, signature: &'static str, body: fn(&dyn Env, &[Value]) -> Done) -> Entry {
-    Entry { name, signature, body }
+    Entry { name, signature, cost: 1, body }
 }
 
 fn too_large() -> String {

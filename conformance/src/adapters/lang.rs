@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use argo_lang::{Env, Function, Object, Value, depends, expr};
+use argo_lang::{Budget, Env, Function, Object, Value, depends, expr};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
@@ -163,7 +163,7 @@ pub(super) fn expr(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     let got = (|| {
         let program = expr::Program::parse(text(case, "/in/expr")).map_err(|e| ("parse", e.to_string()))?;
         program.check_env(&env).map_err(|e| ("type", e.to_string()))?;
-        program.run(&env).map_err(|e| ("eval", e.to_string()))
+        program.run(&env, &Budget::default()).map_err(|e| ("eval", e.to_string()))
     })();
     judge(case, got)
 }

@@ -1,6 +1,6 @@
 //! Cron schedules.
 
-use argo_lang::cron::{Format, Schedule};
+use argo_lang::cron::{Format, Schedule, exclusions};
 use argo_lang::go::{time, zone};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
@@ -76,4 +76,36 @@ pub(super) fn golden_cron(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
         }
     })();
     golden(case, got)
+}
+
+pub(super) fn golden_exdates(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
+    let lines = case.pointer("/in/deps").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+    let dates = lines.map(exclusions).collect::<Result<Vec<_>, _>>().map_err(|e| e.message);
+    golden(case, dates.map(|d| d.iter().flatten().map(|t| json!(time::rfc3339(t))).collect()))
+}
+
+/// `PrevCronTime`, with times as Go's tests write them, in UTC.
+pub(super) fn previous(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
+    let written = |t: &str| {
+        // The layouts of the reference's own helper.
+        let layouts = ["Mon Jan 2 15:04 2006", "Mon Jan 2 15:04:05 2006", "2006-01-02T15:04:05-0700"];
+        layouts.iter().find_map(|layout| time::parse(layout, t, &TimeZone::UTC).ok()).ok_or_else(|| format!("no time: {t}"))
+    };
+    let format = Format { seconds: true, optional_weekday: true, descriptors: true };
+    let got = (|| {
+        let from = written(text(case, "/args/t"))?;
+        let schedule = Schedule::parse_as(text(case, "/args/spec"), format).map_err(|e| e.message)?;
+        schedule.previous(&from).map_err(|e| e.to_string())?.ok_or_else(|| "no time found".to_owned())
+    })();
+    let fails = case.pointer("/expect/err").and_then(Json::as_bool).unwrap_or(false);
+    match (got, fails) {
+        (Err(_), true) => Outcome::Pass,
+        (Ok(t), true) => Outcome::Fail(format!("gave {t}, expected an error")),
+        (Err(error), false) => Outcome::Fail(format!("failed: {error}")),
+        (Ok(t), false) => match written(text(case, "/expect/t")) {
+            Ok(expected) if expected.timestamp() == t.timestamp() => Outcome::Pass,
+            Ok(expected) => Outcome::Fail(format!("gave {t}, expected {expected}")),
+            Err(error) => Outcome::Fail(error),
+        },
+    }
 }

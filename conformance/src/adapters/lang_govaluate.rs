@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use argo_lang::{Function, Value, fasttemplate, govaluate};
+use argo_lang::{Budget, Function, Value, fasttemplate, govaluate};
 use serde_json::{Value as Json, json};
 
 use super::lang::{Got, Names, judge, side, text};
@@ -53,7 +53,7 @@ pub(super) fn govaluate(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
     let (names, functions) = if full { (parameters(), functions()) } else { (Names(BTreeMap::new()), BTreeMap::new()) };
     let got: Got = govaluate::Program::parse(text(case, "/in/expr"), &functions)
         .map_err(|e| ("parse", e.to_string()))
-        .and_then(|p| p.run(&names).map_err(|e| ("eval", e.to_string())));
+        .and_then(|p| p.run(&names, &Budget::default()).map_err(|e| ("eval", e.to_string())));
     judge(case, got)
 }
 
@@ -62,7 +62,7 @@ pub(super) fn golden_govaluate(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome 
         case.pointer("/in/env").and_then(Json::as_object).into_iter().flatten().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
     let got = govaluate::Program::parse(text(case, "/in/expr"), &|_: &str| None)
         .map_err(|e| e.message)
-        .and_then(|p| p.run(&env).map_err(|e| e.message))
+        .and_then(|p| p.run(&env, &Budget::default()).map_err(|e| e.message))
         .map(|v| match v {
             Value::Float(n) if !n.is_finite() => json!(v.to_string()),
             v => v.to_json(),
@@ -108,10 +108,10 @@ pub(super) fn fasttemplate(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     };
     let got = parsed.map_err(|e| ("parse", e.to_string())).and_then(|t| {
         let filled = match mode {
-            "execute" | "free" => t.execute(value),
-            "execute_std" | "free_std" => t.execute_keeping(value),
-            "strict" => t.execute_strict(value),
-            "tags" => t.execute(|_| Some("<>".to_owned())),
+            "execute" | "free" => t.execute(value, &Budget::default()),
+            "execute_std" | "free_std" => t.execute_keeping(value, &Budget::default()),
+            "strict" => t.execute_strict(value, &Budget::default()),
+            "tags" => t.execute(|_| Some("<>".to_owned()), &Budget::default()),
             other => return Err(("eval", format!("unknown mode {other}"))),
         };
         let filled = filled.map_err(|e| ("eval", e.to_string()))?;

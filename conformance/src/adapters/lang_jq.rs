@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use argo_lang::jq::{CompileError, Program};
-use argo_lang::{Value, go::json};
+use argo_lang::jq::Program;
+use argo_lang::{Budget, Fault, Value, go::json};
 use serde_json::Value as Json;
 
 use super::lang::{Names, side, text};
@@ -26,7 +26,7 @@ pub(super) fn jq(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     let program = match Program::parse(text(case, "/in/program")) {
         Ok(program) => program,
         Err(error) => {
-            let ours = if matches!(error, CompileError::Parse(_)) { "parse" } else { "compile" };
+            let ours = if error.fault == Fault::Syntax { "parse" } else { "compile" };
             return if ours == class || class == "panic" {
                 Outcome::Pass
             } else {
@@ -34,20 +34,22 @@ pub(super) fn jq(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
             };
         }
     };
-    match program.run(&doc, &Names(BTreeMap::new())) {
-        Err(error) if matches!(class, "eval" | "panic" | "hang") => {
+    let mut values = Vec::new();
+    let run = program.run_each(&doc, &Names(BTreeMap::new()), &Budget::default(), &mut |value| values.push(value));
+    match run {
+        Err(_) if matches!(class, "eval" | "panic" | "hang") => {
             let before = case
                 .pointer("/in/emitted_before_error")
                 .map_or(0, |n| n.as_array().map_or_else(|| n.as_u64().map_or(0, |n| usize::try_from(n).unwrap_or(0)), Vec::len));
-            if before == error.emitted.len() || class != "eval" {
+            if before == values.len() || class != "eval" {
                 Outcome::Pass
             } else {
-                Outcome::Fail(format!("{} outputs before the error, expected {before}", error.emitted.len()))
+                Outcome::Fail(format!("{} outputs before the error, expected {before}", values.len()))
             }
         }
         Err(error) => Outcome::Fail(format!("failed: {error}; expected {}", case.get("out").unwrap_or(&Json::Null))),
-        Ok(values) if case.get("error").is_some() => Outcome::Fail(format!("gave {values:?}, expected the error {}", case["error"])),
-        Ok(values) => {
+        Ok(()) if case.get("error").is_some() => Outcome::Fail(format!("gave {values:?}, expected the error {}", case["error"])),
+        Ok(()) => {
             let shown = |v: &Value| v.to_json_text().unwrap_or_else(|_| v.to_string());
             let expected: Vec<&str> = case.get("out").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
             // Numbers are compared as gojq writes them.
@@ -66,7 +68,7 @@ pub(super) fn golden_jq(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
     let got = (|| {
         let doc = json::decode(data)?;
         let program = Program::parse(text(case, "/in/jq")).map_err(|e| e.to_string())?;
-        let out = program.run(&doc, &Names(BTreeMap::new())).map_err(|e| e.to_string())?;
+        let out = program.run(&doc, &Names(BTreeMap::new()), &Budget::default()).map_err(|e| e.to_string())?;
         // What an event becomes must be an object, and the first output counts.
         match out.first() {
             Some(value) if matches!(value, Value::Map(_)) || doc == Value::Nil => {

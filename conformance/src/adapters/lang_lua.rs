@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use argo_lang::lua::{Libraries, Program};
-use argo_lang::{Value, go::json};
+use argo_lang::{Budget, Value, go::json};
 use serde_json::{Value as Json, json};
 
 use super::lang::{Names, side, text};
@@ -42,7 +42,7 @@ pub(super) fn lua(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     let libraries = if text(case, "/in/libs") == "open" { Libraries::Open } else { Libraries::Restricted };
     let got = Program::parse(text(case, "/in/script")).map_err(|e| ("parse", e.message)).and_then(|p| {
         let globals = [("obj", value("obj")), ("event", value("event"))];
-        p.run(&globals, libraries, &Names(BTreeMap::new())).map_err(|e| ("eval", e.message))
+        p.run(&globals, libraries, &Names(BTreeMap::new()), &Budget::default()).map_err(|e| ("eval", e.message))
     });
     match (got, case.get("out").and_then(Json::as_array)) {
         (Ok(values), Some(expected)) => {
@@ -82,7 +82,7 @@ pub(super) fn golden_lua(file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
             return Ok(if file.ends_with("luatransform") { json!("{}") } else { json!(true) });
         }
         let program = Program::parse(text(case, "/in/script")).map_err(|e| e.message)?;
-        let out = program.run(&[("event", event)], Libraries::Open, &Names(BTreeMap::new())).map_err(|e| e.message)?;
+        let out = program.run(&[("event", event)], Libraries::Open, &Names(BTreeMap::new()), &Budget::default()).map_err(|e| e.message)?;
         let first = out.first().cloned().unwrap_or_default();
         if file.ends_with("luafilter") {
             return Ok(json!(first == Value::Bool(true)));

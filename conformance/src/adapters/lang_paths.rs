@@ -1,7 +1,7 @@
 //! JSONPath.
 
-use argo_lang::Value;
 use argo_lang::jsonpath::{Missing, Program};
+use argo_lang::{Budget, Value, gjson as paths, sjson as changes};
 use serde_json::{Value as Json, json};
 
 use super::lang::{side, text};
@@ -27,7 +27,7 @@ pub(super) fn jsonpath(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     let missing = if case.pointer("/in/allow_missing_keys") == Some(&json!(true)) { Missing::Nothing } else { Missing::Error };
     let got = Program::parse(text(case, "/in/template"))
         .map_err(|e| ("parse", e.message))
-        .and_then(|p| p.run(&doc, missing).map_err(|e| ("eval", e.to_string())))
+        .and_then(|p| p.run(&doc, missing, &Budget::default()).map_err(|e| ("eval", e.to_string())))
         .map(Json::from);
     judge_json(case, got)
 }
@@ -43,7 +43,7 @@ pub(super) fn gjson(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
         Err(error) => return Outcome::Fail(error),
     };
     let doc = docs.get(text(case, "/in/doc")).and_then(Json::as_str).unwrap_or_default();
-    let found = argo_lang::gjson::get(doc, text(case, "/in/path"));
+    let found = paths::get(doc, text(case, "/in/path"), &Budget::default()).unwrap_or_default();
     let mut ours = json!({
         "array_len": found.array().len(), "bool": found.bool(), "exists": found.exists(), "float": number(found.float()),
         "index": found.index(), "int": found.int(), "is_array": found.is_array(), "is_object": found.is_object(),
@@ -71,15 +71,15 @@ pub(super) fn sjson(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
     let doc = docs.get(text(case, "/in/doc")).and_then(Json::as_str).unwrap_or_default();
     let path = text(case, "/in/path");
     let got = match text(case, "/in/op") {
-        "delete" => argo_lang::sjson::delete(doc, path),
-        "raw" => argo_lang::sjson::set_raw(doc, path, text(case, "/in/value_raw")),
-        _ => argo_lang::sjson::set(doc, path, &floats(&Value::from(case.pointer("/in/value").cloned().unwrap_or(Json::Null)))),
+        "delete" => changes::delete(doc, path, &Budget::default()),
+        "raw" => changes::set_raw(doc, path, text(case, "/in/value_raw"), &Budget::default()),
+        _ => changes::set(doc, path, &floats(&Value::from(case.pointer("/in/value").cloned().unwrap_or(Json::Null))), &Budget::default()),
     };
     judge_json(case, got.map(Json::from).map_err(|e| ("eval", e.to_string())))
 }
 
 pub(super) fn golden_gjson(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
-    let found = argo_lang::gjson::get(text(case, "/in/json"), text(case, "/in/path"));
+    let found = paths::get(text(case, "/in/json"), text(case, "/in/path"), &Budget::default()).unwrap_or_default();
     let ours = json!({
         "bool": found.bool(), "exists": found.exists(), "float": Value::Float(found.float()).to_string(), "raw": found.raw(),
         "string": found.text(), "type": found.kind().name(), "value": found.value().to_json(),
@@ -94,8 +94,10 @@ pub(super) fn golden_sjson(_file: &str, case: &Json, _ctx: &Ctx) -> Outcome {
         return super::lang_govaluate::golden(case, Err("path cannot be empty".to_owned()));
     }
     let got = match case.pointer("/in/raw").and_then(Json::as_str) {
-        Some(raw) => argo_lang::sjson::set_raw(doc, path, raw),
-        None => argo_lang::sjson::set(doc, path, &floats(&Value::from(case.pointer("/in/value").cloned().unwrap_or(Json::Null)))),
+        Some(raw) => changes::set_raw(doc, path, raw, &Budget::default()),
+        None => {
+            changes::set(doc, path, &floats(&Value::from(case.pointer("/in/value").cloned().unwrap_or(Json::Null))), &Budget::default())
+        }
     };
     super::lang_govaluate::golden(case, got.map(Json::from).map_err(|e| e.to_string()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use argo_lang::gotemplate::{Missing, Program};
-use argo_lang::{Function, Object, Value};
+use argo_lang::{Budget, Function, Object, Value};
 use serde_json::Value as Json;
 
 use super::lang::{Names, side, tagged, text};
@@ -73,7 +73,10 @@ pub(super) fn template(_file: &str, case: &Json, ctx: &Ctx) -> Outcome {
         _ => Missing::Default,
     };
     let got = Program::parse(text(case, "/in/template")).map_err(|e| ("parse", e.message)).and_then(|p| {
-        p.missing(missing).run(&Value::Map(Arc::new(map)), &Names(BTreeMap::new())).map(Json::from).map_err(|e| ("eval", e.message))
+        p.missing(missing)
+            .run(&Value::Map(Arc::new(map)), &Names(BTreeMap::new()), &Budget::default())
+            .map(Json::from)
+            .map_err(|e| ("eval", e.message))
     });
     judge_json(case, got)
 }

@@ -11,6 +11,7 @@ mod go;
 mod kubeapi;
 mod lang;
 mod lang_cron;
+mod lang_filters;
 mod lang_govaluate;
 mod lang_jq;
 mod lang_lua;
@@ -43,6 +44,11 @@ pub fn find(file: &str) -> Option<Adapter> {
         "lang/expr" => Some(lang::expr),
         "lang/cron" => Some(lang_cron::cron),
         "events/golden_cron" => Some(lang_cron::golden_cron),
+        "events/golden_exdates" => Some(lang_cron::golden_exdates),
+        "events/upstream_prevcron" => Some(lang_cron::previous),
+        "events/golden_glob" => Some(lang_filters::golden_glob),
+        "events/golden_esfilter" | "events/upstream_eventsource_expr" => Some(lang_filters::source_filter),
+        "events/golden_expr" => Some(lang_filters::expressions),
         "lang/jsonpath" => Some(lang_paths::jsonpath),
         "lang/gjson" => Some(lang_paths::gjson),
         "lang/sjson" => Some(lang_paths::sjson),

@@ -9,7 +9,7 @@ use argo_dag::ops::selector::NodeSelector;
 use argo_dag::ops::submit::SubmitOptions;
 use argo_dag::ops::{Actor, resubmit, retry, submit};
 use argo_lang::tags::{Policy, RenderError, Template};
-use argo_lang::{depends, expr, when};
+use argo_lang::{Budget, depends, expr, when};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ fn class(error: &RenderError) -> String {
     match error {
         RenderError::Parse { .. } | RenderError::Run { .. } => format!("failed to evaluate expression: {error}"),
         RenderError::Absent(_) => format!("absent optional: {error}"),
-        RenderError::Unknown(_) => error.to_string(),
+        RenderError::Unknown(_) | RenderError::TooLarge => error.to_string(),
     }
 }
 
@@ -184,7 +184,7 @@ fn replace_in(document: &mut Value, values: Option<&Value>, policy: Policy) -> R
 
 fn evaluated(source: &str, values: Option<&Value>) -> Result<Value, String> {
     let program = expr::Program::parse(source).map_err(|e| e.to_string())?;
-    match program.run(&scope(values)).map_err(|e| e.to_string())? {
+    match program.run(&scope(values), &Budget::default()).map_err(|e| e.to_string())? {
         argo_lang::Value::Bool(flag) => Ok(json!(flag)),
         other => Err(format!("no boolean but {}", other.type_name())),
     }
@@ -197,7 +197,7 @@ fn transformed(arguments: &[Value]) -> Result<Value, String> {
         let Some(source) = step.get("Expression").or_else(|| step.get("expression")).and_then(Value::as_str) else { continue };
         let program = expr::Program::parse(source).map_err(|e| e.to_string())?;
         let env = BTreeMap::from([("data".to_owned(), argo_lang::Value::from(data))]);
-        data = program.run(&env).map_err(|e| e.to_string())?.to_json();
+        data = program.run(&env, &Budget::default()).map_err(|e| e.to_string())?.to_json();
     }
     Ok(data)
 }

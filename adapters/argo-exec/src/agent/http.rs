@@ -170,7 +170,7 @@ fn judge(http: &Http, status: u16, env: &Value) -> Result<String, HttpError> {
     let wrong = |reason: String| HttpError::Condition { condition: condition.clone(), reason };
     let program = Program::parse(condition).map_err(|e| wrong(e.to_string()))?;
     let lookup = |name: &str| env.get(name).cloned().map(argo_lang::Value::from);
-    match program.run(&lookup).map_err(|e| wrong(e.to_string()))? {
+    match program.run(&lookup, &argo_lang::Budget::default()).map_err(|e| wrong(e.to_string()))? {
         argo_lang::Value::Bool(true) => Ok(String::new()),
         argo_lang::Value::Bool(false) => Ok(format!("successCondition '{condition}' evaluated false")),
         other => Err(wrong(format!("is {} and not a boolean", other.kind()))),
