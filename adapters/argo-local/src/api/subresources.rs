@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ask::Ask;
 use super::delete::Options;
 use super::failure::{Cause, Failure, Named};
-use super::selectors::Labels;
+use super::selectors;
 use super::store::Stored;
 use super::write::Update;
 use super::{Answer, Api, builtin, json, patch, read_body, render};
@@ -113,7 +113,7 @@ impl Api {
             }
             "patch" => {
                 let kind = ask.content_type.split(';').next().unwrap_or_default().trim().to_owned();
-                patch::patched(&kind, &current, body, ask)?
+                patch::patched(&kind, &current, body, argo_core::describe::Shape::of_kind("Scale"))?
             }
             _ => return Err(Failure::method_not_allowed()),
         };
@@ -340,7 +340,7 @@ impl Api {
             .table(slot)?
             .range(ask.namespace.as_deref())
             .map(|(_, b)| b)
-            .filter(|b| Labels::of_selector(json::at(&b.value, &["spec", "selector"])).is_some_and(|s| s.matches(&pod.value)))
+            .filter(|b| selectors::label_match(&selectors::of_object(json::at(&b.value, &["spec", "selector"])), &pod.value))
             .cloned()
             .collect();
         let refuse = |message: String, retry: Option<u64>| {

@@ -232,21 +232,10 @@ impl Walk {
 
 /// Brings a quantity into its canonical form.
 fn quantity(value: &mut Value) -> Result<(), String> {
-    let text = match &*value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return Err(REGEX.to_owned()),
-    };
-    match super::super::quantity::canonical(&text) {
-        Some(text) => {
-            *value = Value::String(text);
-            Ok(())
-        }
-        None => Err(REGEX.to_owned()),
-    }
+    let quantity = argo_core::quantity::Quantity::from_value(value).map_err(|error| error.to_string())?;
+    *value = Value::String(quantity.to_string());
+    Ok(())
 }
-
-const REGEX: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 fn time(value: &mut Value, micro: bool, _path: &str) -> Result<(), String> {
     let Value::String(text) = &*value else {
