@@ -103,10 +103,17 @@ impl LocalCluster {
     pub async fn start(options: LocalClusterOptions) -> Result<Self, StartError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(StartError::Random)?;
+        Self::around(Api::new(seed), options).await
+    }
+
+    /// One around a state machine of the caller's, such as one with a seed of its own.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn around(mut api: Api, options: LocalClusterOptions) -> Result<Self, StartError> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Random)?;
         let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(secret);
-        let mut api = Api::new(seed);
         api.set_admin_token(token.clone());
         let opened = match &options.data_dir {
             Some(path) => Some(Store::open(path, options.durability, &mut api)?),
@@ -139,6 +146,12 @@ impl LocalCluster {
             tasks.spawn(controllers::collect(Arc::clone(&shared)));
         }
         Ok(Self { shared, server, token, namespace: options.namespace, tasks })
+    }
+
+    /// Lets the state machine do something and tells watchers what came of it. What it writes reaches the data folder in time, not before this
+    /// returns.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Api, Timestamp) -> T) -> T {
+        self.shared.with(act).0
     }
 
     /// One for tests: in memory, without a server, ready in milliseconds.

@@ -1,15 +1,16 @@
 //! Patches: JSON, merge, strategic merge; server-side apply is in `fields`.
 
-use jiff::Timestamp;
 use argo_core::describe::Shape;
 use argo_core::patch;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ask::Ask;
 use super::failure::{Cause, Failure, Named};
 use super::write::Update;
-use super::{Answer, Api, render, types};
+use super::{Answer, Api, builtin, render, types};
 
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 /// The most operations a JSON patch may have.
 const MAX_OPERATIONS: usize = 10_000;
 
@@ -19,12 +20,7 @@ impl Api {
         let kinds: &[&str] = if ask.resource.custom() {
             &["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
         } else {
-            &[
-                "application/json-patch+json",
-                "application/merge-patch+json",
-                "application/strategic-merge-patch+json",
-                "application/apply-patch+yaml",
-            ]
+            &["application/json-patch+json", "application/merge-patch+json", STRATEGIC, "application/apply-patch+yaml"]
         };
         if !kinds.contains(&kind.as_str()) {
             return Err(unsupported(ask, kinds));
@@ -54,10 +50,16 @@ fn undecodable(ask: &Ask, kind: &str, patched: &Value, body: &[u8], failure: Fai
     }
     let prefix = format!("cannot be handled as a {}: ", ask.resource.kind);
     let why = failure.message().split_once(&prefix).map_or(failure.message(), |(_, why)| why);
+    let restored = (kind == STRATEGIC).then(|| builtin::decode::unrestorable(ask.resource.type_name, patched)).flatten();
+    if let Some(why) = restored {
+        let patch = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let cause = Cause::invalid("patch", &argo_core::go::print(&patch).into(), &why);
+        return Failure::invalid(Named { group: "", kind: "", name: "" }, &[cause]);
+    }
     let why = why.replace("pkg/api/legacyscheme/scheme.go:31", "pkg/runtime/scheme.go:111");
     let shown = if ask.resource.custom() {
         patched.to_string()
-    } else if kind == "application/strategic-merge-patch+json" {
+    } else if kind == STRATEGIC {
         String::from_utf8_lossy(body).into_owned()
     } else {
         go_text(patched)
@@ -144,7 +146,8 @@ pub(crate) fn patched(kind: &str, current: &Value, body: &[u8], shape: Option<Sh
     if kind == "application/merge-patch+json" {
         patch::merge::apply_document(&mut object, &patch).map_err(|error| Failure::bad_request(error.to_string()))?;
     } else {
-        patch::strategic::apply_as(shape.unwrap_or(Shape::Any), &mut object, &patch).map_err(|error| Failure::new(500, "", error.to_string(), None))?;
+        patch::strategic::apply_as(shape.unwrap_or(Shape::Any), &mut object, &patch)
+            .map_err(|error| Failure::new(500, "", error.to_string(), None))?;
     }
     Ok(object)
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use argo_core::selector::{FieldSelector, LabelSelector};
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use argo_core::selector::{FieldSelector, LabelSelector};
 use serde_json::{Map, Value, json};
 
 use super::ask::Ask;

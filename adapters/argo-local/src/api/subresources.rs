@@ -213,13 +213,18 @@ impl Api {
         } else if !containers.iter().chain(&init).chain(&ephemeral).any(|c| *c == container) {
             return Err(Failure::bad_request(format!("container {container} is not valid for pod {name}")));
         }
-        if json::text(&pod.value, &["spec", "nodeName"]).is_empty() {
+        let node = json::text(&pod.value, &["spec", "nodeName"]);
+        if node.is_empty() {
             return Ok(Answer::Whole(super::Reply {
                 status: 204,
                 content_type: "application/json",
                 headers: Vec::new(),
                 body: bytes::Bytes::new(),
             }));
+        }
+        if self.lookup_in("", "nodes", "", node).is_none() {
+            // As upstream, which takes the node for what was asked for.
+            return Err(Failure::not_found(Named { group: "", kind: "pods", name: node }));
         }
         let positive = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
         let since_time = match ask.query.get("sinceTime") {
