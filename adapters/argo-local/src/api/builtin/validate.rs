@@ -18,6 +18,7 @@ pub(super) fn create(type_name: &str, object: &Value) -> Vec<Cause> {
         "core/v1.ConfigMap" => data(object, &["data", "binaryData"], &mut causes),
         "core/v1.Secret" => secret(object, &mut causes),
         "core/v1.Service" => service(spec, &mut causes),
+        "core/v1.Event" => causes.extend(super::events::check_core(object)),
         "core/v1.PersistentVolumeClaim" => claim(spec, &mut causes),
         "core/v1.ReplicationController" | "apps/v1.Deployment" | "apps/v1.ReplicaSet" | "apps/v1.StatefulSet" | "apps/v1.DaemonSet" => {
             workload(type_name, spec, &mut causes);
