@@ -14,7 +14,7 @@ use crate::backend::NodeBackend;
 use crate::controllers;
 use crate::serve::{ServeError, Server};
 use crate::service::{ApiService, Clock, Shared};
-use crate::store::{Durability, Store, StoreError};
+use crate::store::{Durability, Snapshot, Store, StoreError};
 
 /// What a cluster is to be.
 #[derive(Clone)]
@@ -160,6 +160,18 @@ impl LocalCluster {
     /// See [`StartError`].
     pub async fn in_memory() -> Result<Self, StartError> {
         Self::start(LocalClusterOptions { listen: None, ..LocalClusterOptions::default() }).await
+    }
+
+    /// Writes all there is at this moment into an empty folder, as one file, `state.redb`: a cluster can be started from it. The cluster goes on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or holds data already.
+    pub async fn snapshot(&self, folder: &Path) -> Result<(), StoreError> {
+        let snapshot = self.shared.with(|api, _| Snapshot::of(api)).0;
+        let path = folder.to_owned();
+        let written = tokio::task::spawn_blocking(move || snapshot.write(&path)).await;
+        written.unwrap_or_else(|stopped| Err(StoreError::Folder { path: folder.to_owned(), source: std::io::Error::other(stopped) }))
     }
 
     /// A client that may do everything. It lives in the process: no sockets, no TLS.

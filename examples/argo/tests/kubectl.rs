@@ -135,7 +135,7 @@ fn applies(cluster: &Cluster) {
     let other = SETTINGS.replace("fast", "slow");
     cluster.refused("apply --server-side --field-manager=other -f -", &other, "conflict with \"kubectl\": .data.mode");
     cluster.expect_with("apply --server-side --field-manager=other --force-conflicts -f -", &other, "serverside-applied");
-    cluster.refused("apply -f -", &SETTINGS.replace("data:", "datas:"), "unknown field \"datas\"");
+    cluster.refused("apply -f -", &SETTINGS.replace("\ndata:", "\ndatas:"), "unknown field \"datas\"");
 }
 
 fn shows(cluster: &Cluster) {
