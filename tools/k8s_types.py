@@ -14,19 +14,26 @@ import os, re, sys
 
 ROOT, PROTO = sys.argv[1:3]
 ROOTS = """core/v1: Pod Service ConfigMap Secret ServiceAccount Namespace Node Event PersistentVolumeClaim PersistentVolume Endpoints ReplicationController
- PodTemplate ResourceQuota LimitRange Binding
+ PodTemplate ResourceQuota LimitRange Binding ComponentStatus
 apps/v1: Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision
 batch/v1: Job CronJob
 policy/v1: PodDisruptionBudget Eviction
-networking/v1: Ingress IngressClass NetworkPolicy
+networking/v1: Ingress IngressClass NetworkPolicy IPAddress ServiceCIDR
 autoscaling/v2: HorizontalPodAutoscaler
-autoscaling/v1: Scale
+autoscaling/v1: Scale HorizontalPodAutoscaler
 coordination/v1: Lease
 discovery/v1: EndpointSlice
 events/v1: Event
 rbac/v1: Role RoleBinding ClusterRole ClusterRoleBinding
 scheduling/v1: PriorityClass
-storage/v1: StorageClass
+storage/v1: StorageClass CSIDriver CSINode CSIStorageCapacity VolumeAttachment VolumeAttributesClass
+node/v1: RuntimeClass
+certificates/v1: CertificateSigningRequest
+flowcontrol/v1: FlowSchema PriorityLevelConfiguration
+admissionregistration/v1: ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding MutatingAdmissionPolicy MutatingAdmissionPolicyBinding
+storagemigration/v1: StorageVersionMigration
+apiregistration/v1: APIService
+resource/v1: DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice
 authentication/v1: TokenRequest TokenReview SelfSubjectReview
 authorization/v1: SelfSubjectAccessReview SubjectAccessReview LocalSubjectAccessReview SelfSubjectRulesReview
 apiextensions/v1: CustomResourceDefinition

@@ -14,7 +14,7 @@ use crate::backend::NodeBackend;
 use crate::controllers;
 use crate::serve::{ServeError, Server};
 use crate::service::{ApiService, Clock, Shared};
-use crate::store::{Durability, Store, StoreError};
+use crate::store::{Durability, Snapshot, Store, StoreError};
 
 /// What a cluster is to be.
 #[derive(Clone)]
@@ -103,10 +103,17 @@ impl LocalCluster {
     pub async fn start(options: LocalClusterOptions) -> Result<Self, StartError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(StartError::Random)?;
+        Self::around(Api::new(seed), options).await
+    }
+
+    /// One around a state machine of the caller's, such as one with a seed of its own.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn around(mut api: Api, options: LocalClusterOptions) -> Result<Self, StartError> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(StartError::Random)?;
         let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(secret);
-        let mut api = Api::new(seed);
         api.set_admin_token(token.clone());
         let opened = match &options.data_dir {
             Some(path) => Some(Store::open(path, options.durability, &mut api)?),
@@ -141,12 +148,30 @@ impl LocalCluster {
         Ok(Self { shared, server, token, namespace: options.namespace, tasks })
     }
 
+    /// Lets the state machine do something and tells watchers what came of it. What it writes reaches the data folder in time, not before this
+    /// returns.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Api, Timestamp) -> T) -> T {
+        self.shared.with(act).0
+    }
+
     /// One for tests: in memory, without a server, ready in milliseconds.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn in_memory() -> Result<Self, StartError> {
         Self::start(LocalClusterOptions { listen: None, ..LocalClusterOptions::default() }).await
+    }
+
+    /// Writes all there is at this moment into an empty folder, as one file, `state.redb`: a cluster can be started from it. The cluster goes on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or holds data already.
+    pub async fn snapshot(&self, folder: &Path) -> Result<(), StoreError> {
+        let snapshot = self.shared.with(|api, _| Snapshot::of(api)).0;
+        let path = folder.to_owned();
+        let written = tokio::task::spawn_blocking(move || snapshot.write(&path)).await;
+        written.unwrap_or_else(|stopped| Err(StoreError::Folder { path: folder.to_owned(), source: std::io::Error::other(stopped) }))
     }
 
     /// A client that may do everything. It lives in the process: no sockets, no TLS.

@@ -21,8 +21,10 @@ pub mod node;
 mod serve;
 mod service;
 mod store;
+mod testing;
 
 pub use cluster::{KubeconfigError, LocalCluster, LocalClusterOptions, StartError};
 pub use serve::ServeError;
 pub use service::{ApiBody, ApiService, BoxError, Clock};
 pub use store::{Durability, StoreError};
+pub use testing::TestCluster;

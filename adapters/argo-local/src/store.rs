@@ -60,6 +60,12 @@ pub enum StoreError {
         /// The newest form known.
         known: u64,
     },
+    /// There is data already where a snapshot is to be.
+    #[error("{} holds data already (choose an empty folder)", path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
     /// It cannot be opened.
     #[error("the data in {} cannot be opened (restore the folder from a copy, or choose another)", path.display())]
     Open {
@@ -159,7 +165,7 @@ impl Store {
         let sync = Arc::new(AtomicBool::new(durability == Durability::Power));
         let database = open_database(path, &sync)?;
         let fail = |source: redb::Error| StoreError::Open { path: path.to_owned(), source: Box::new(source) };
-        prepare(&database, api).map_err(fail)?;
+        prepare(&database, api.signing_key()).map_err(fail)?;
         let form = number(&database, "form").map_err(fail)?;
         if form > FORM {
             return Err(StoreError::Newer { path: path.to_owned(), found: form, known: FORM });
@@ -197,6 +203,37 @@ impl Store {
     }
 }
 
+/// Everything there is at one moment, to be written to a file.
+pub(crate) struct Snapshot {
+    objects: Vec<Change>,
+    revision: u64,
+    signing_key: [u8; 32],
+}
+
+impl Snapshot {
+    pub(crate) fn of(api: &Api) -> Self {
+        Self { objects: api.everything(), revision: api.revision(), signing_key: api.signing_key() }
+    }
+
+    /// Writes it into an empty folder, as a data folder that can be started from.
+    pub(crate) fn write(self, path: &Path) -> Result<(), StoreError> {
+        std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+        if path.join(FILE).exists() {
+            return Err(StoreError::Taken { path: path.to_owned() });
+        }
+        let database = open_database(path, &Arc::new(AtomicBool::new(true)))?;
+        let fill = || -> Result<(), redb::Error> {
+            prepare(&database, self.signing_key)?;
+            commit(&database, &[Job::Put(self.objects, oneshot::channel().0)])?;
+            let transaction = database.begin_write()?;
+            transaction.open_table(NUMBERS)?.insert("revision", self.revision)?;
+            transaction.commit()?;
+            Ok(())
+        };
+        fill().map_err(|source| StoreError::Open { path: path.to_owned(), source: Box::new(source) })
+    }
+}
+
 fn open_database(path: &Path, sync: &Arc<AtomicBool>) -> Result<Database, StoreError> {
     let fail = |source: redb::Error| StoreError::Open { path: path.to_owned(), source: Box::new(source) };
     let file = std::fs::OpenOptions::new()
@@ -228,7 +265,7 @@ fn restrict(_: &std::fs::File) -> std::io::Result<()> {
 }
 
 /// Makes the tables of a new file.
-fn prepare(database: &Database, api: &Api) -> Result<(), redb::Error> {
+fn prepare(database: &Database, signing_key: [u8; 32]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut numbers = transaction.open_table(NUMBERS)?;
@@ -238,7 +275,7 @@ fn prepare(database: &Database, api: &Api) -> Result<(), redb::Error> {
         }
         let mut secrets = transaction.open_table(SECRETS)?;
         if fresh {
-            secrets.insert("signing-key", api.signing_key().as_slice())?;
+            secrets.insert("signing-key", signing_key.as_slice())?;
         }
         transaction.open_table(OBJECTS)?;
     }

@@ -61,14 +61,24 @@ async fn writer() {
     let cluster = open(Path::new(&folder)).await.unwrap();
     let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
     for number in from.. {
-        maps.create(&PostParams::default(), &map(&format!("m-{number}"))).await.unwrap();
+        if let Err(error) = maps.create(&PostParams::default(), &map(&format!("m-{number}"))).await {
+            // What is there can still be read, and nothing more is taken.
+            assert!(maps.list(&ListParams::default()).await.is_ok());
+            let refused = maps.create(&PostParams::default(), &map("more")).await.unwrap_err();
+            assert!(matches!(&refused, kube::Error::Api(status) if status.code == 507), "{refused}");
+            println!("refused: {error}");
+            return;
+        }
         println!("kept {number}");
     }
 }
 
-fn start_writer(folder: &Path, from: u32) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "writer", "--nocapture"])
+/// Starts the writer; with a `limit`, its files cannot grow beyond so many blocks of 512 bytes, as on a disk that is full.
+fn start_writer(folder: &Path, from: u32, limit: Option<u32>) -> Child {
+    let limit = limit.map(|blocks| format!("trap '' XFSZ; ulimit -f {blocks};")).unwrap_or_default();
+    Command::new("sh")
+        .args(["-c", &format!("{limit} exec \"$0\" --ignored --exact writer --nocapture")])
+        .arg(std::env::current_exe().unwrap())
         .env("ARGO_LOCAL_TEST_FOLDER", folder)
         .env("ARGO_LOCAL_TEST_FROM", from.to_string())
         .stdout(Stdio::piped())
@@ -82,7 +92,7 @@ async fn what_was_acknowledged_survives_being_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut next = 0;
     for round in [1_u32, 7, 30, 3, 80] {
-        let mut child = start_writer(folder.path(), next);
+        let mut child = start_writer(folder.path(), next, None);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut kept = None;
         let mut seen = 0;
@@ -111,4 +121,42 @@ async fn what_was_acknowledged_survives_being_killed() {
         next = u32::try_from(names.iter().filter(|n| n.starts_with("m-")).count()).unwrap();
         cluster.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_loses_nothing() {
+    use std::io::{BufRead as _, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start_writer(folder.path(), 0, Some(8192));
+    let lines: Vec<String> = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok).collect();
+    assert!(child.wait().unwrap().success(), "{lines:?}");
+    let last =
+        lines.iter().filter_map(|line| line.rsplit_once("kept ")).filter_map(|(_, number)| number.parse::<u32>().ok()).max().unwrap();
+    assert!(lines.iter().any(|line| line.contains("refused: ")), "{lines:?}");
+    let cluster = open(folder.path()).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+    let count =
+        maps.list(&ListParams::default()).await.unwrap().items.iter().filter(|m| m.metadata.labels.is_none() && m.data.is_some()).count();
+    assert!(count > usize::try_from(last).unwrap(), "{count} of {last}");
+    maps.create(&PostParams::default(), &map("after")).await.unwrap();
+    cluster.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_is_a_cluster() {
+    let cluster = LocalCluster::in_memory().await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+    let made = maps.create(&PostParams::default(), &map("a")).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    cluster.snapshot(folder.path()).await.unwrap();
+    maps.create(&PostParams::default(), &map("later")).await.unwrap();
+    assert!(matches!(cluster.snapshot(folder.path()).await, Err(StoreError::Taken { .. })));
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    let restored = open(folder.path()).await.unwrap();
+    let maps: Api<ConfigMap> = Api::default_namespaced(restored.client());
+    assert_eq!(maps.get("a").await.unwrap(), made);
+    assert!(maps.get_opt("later").await.unwrap().is_none());
+    restored.shutdown().await;
+    cluster.shutdown().await;
 }

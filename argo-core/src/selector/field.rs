@@ -46,8 +46,9 @@ pub enum FieldSelectorError {
 
 impl FieldSelector {
     /// Whether an object meets all terms; `field` gives the value of a field. A field that is not there is empty.
-    pub fn matches<'v>(&self, field: impl Fn(&str) -> Option<&'v str>) -> bool {
-        self.terms.iter().all(|term| (field(&term.field).unwrap_or_default() == term.value) != term.negated)
+    pub fn matches<T: AsRef<str>>(&self, field: impl Fn(&str) -> Option<T>) -> bool {
+        let meets = |term: &FieldTerm| field(&term.field).as_ref().map_or("", AsRef::as_ref) == term.value;
+        self.terms.iter().all(|term| meets(term) != term.negated)
     }
 
     /// The value that the query demands of a field, where it demands one.

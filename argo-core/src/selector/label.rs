@@ -151,9 +151,15 @@ impl Requirement {
     /// Whether labels meet it.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let value = labels.get(&self.key);
-        let number = |text: &String| text.parse::<i64>().ok();
-        let compare = |holds: fn(&i64, &i64) -> bool| match (value.and_then(number), self.values.first().and_then(number)) {
+        self.is_met_by(labels.get(&self.key).map(String::as_str))
+    }
+
+    /// Whether this value of its label meets it; `None` where the label is not there.
+    #[must_use]
+    pub fn is_met_by(&self, value: Option<&str>) -> bool {
+        let number = |text: &str| text.parse::<i64>().ok();
+        let bound = self.values.first().map(String::as_str).and_then(number);
+        let compare = |holds: fn(&i64, &i64) -> bool| match (value.and_then(number), bound) {
             (Some(label), Some(bound)) => holds(&label, &bound),
             _ => false,
         };
@@ -256,7 +262,12 @@ impl LabelSelector {
     /// Whether labels meet all requirements.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.requirements.as_ref().is_some_and(|all| all.iter().all(|r| r.matches(labels)))
+        self.selects(|key| labels.get(key).map(String::as_str))
+    }
+
+    /// Whether the object is selected whose labels `label` gives.
+    pub fn selects<'v>(&self, label: impl Fn(&str) -> Option<&'v str>) -> bool {
+        self.requirements.as_ref().is_some_and(|all| all.iter().all(|r| r.is_met_by(label(&r.key))))
     }
 
     /// The requirements, sorted by key; none where it selects nothing.

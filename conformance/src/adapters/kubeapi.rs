@@ -1,13 +1,16 @@
 //! The embedded API, against recordings of kube-apiserver: each scenario is played against a state machine of its own, with a clock that only this
-//! file moves.
+//! file moves. Scenarios that need the controller manager are played against a cluster with all controllers, in a runtime whose time stands still
+//! until the scenario lets it pass.
 
 mod matching;
+mod server;
 
 use std::collections::BTreeMap;
 
 use argo_local::api::{Answer, Api, Identity, Reply, Request, Step, Watch};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use server::Server;
 
 use crate::{Ctx, Outcome};
 use matching::Bindings;
@@ -16,11 +19,9 @@ use matching::Bindings;
 const TRIES: usize = 40;
 
 struct Player {
-    api: Api,
-    now: Timestamp,
+    server: Server,
     bindings: Bindings,
     watches: BTreeMap<String, Open>,
-    controllers: bool,
     any_order: bool,
 }
 
@@ -44,17 +45,16 @@ enum Reaction {
 
 pub(super) fn run(_file: &str, case: &Value, _ctx: &Ctx) -> Outcome {
     let needs_manager = case.get("needs").and_then(Value::as_array).is_some_and(|n| n.iter().any(|v| v == "controller-manager"));
+    let server = match Server::start(needs_manager) {
+        Ok(server) => server,
+        Err(why) => return Outcome::Fail(why),
+    };
     let mut player = Player {
-        api: Api::new([42; 32]),
-        now: Timestamp::from_second(1_800_000_000).unwrap_or_default(),
+        server,
         bindings: Bindings::default(),
         watches: BTreeMap::new(),
-        controllers: needs_manager,
         any_order: case.get("causes").and_then(Value::as_str) == Some("any-order"),
     };
-    player.api.set_ca("-----BEGIN CERTIFICATE-----\n".to_owned());
-    player.api.bootstrap(player.now);
-    player.sweep();
     let steps = case.get("steps").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for (index, step) in steps.iter().enumerate() {
         if let Err(why) = player.step(step) {
@@ -70,28 +70,13 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 impl Player {
-    fn sweep(&mut self) {
-        if !self.controllers {
-            return;
-        }
-        for _ in 0..100 {
-            if !self.api.sweep(self.now) {
-                break;
-            }
-        }
-    }
-
-    fn pass(&mut self, time: SignedDuration) {
-        self.now = self.now.checked_add(time).unwrap_or(self.now);
-    }
-
     fn step(&mut self, step: &Value) -> Result<(), String> {
         match text(step, "op") {
             "request" => {
                 let Reaction::Got(got) = self.send(step.get("request").unwrap_or(&Value::Null))? else {
                     return Err("answered with a stream".to_owned());
                 };
-                self.sweep();
+                self.server.settle();
                 let setup = step.get("setup") == Some(&Value::Bool(true));
                 let expected = step.get("response").unwrap_or(&Value::Null);
                 match self.check(expected, got) {
@@ -149,7 +134,7 @@ impl Player {
                 None => Ok(()),
             },
             "watch-closed" => {
-                self.pass(SignedDuration::from_secs(5));
+                self.server.pass(SignedDuration::from_secs(5));
                 while let Some(event) = self.read_event(text(step, "watch"), true) {
                     if text(&event, "type") != "BOOKMARK" {
                         return Err(format!("an event came: {event}"));
@@ -167,8 +152,8 @@ impl Player {
                 Ok(())
             }
             "sleep" => {
-                self.pass(SignedDuration::from_secs(1));
-                self.sweep();
+                self.server.pass(SignedDuration::from_secs(1));
+                self.server.settle();
                 Ok(())
             }
             other => Err(format!("unknown step {other}")),
@@ -180,7 +165,7 @@ impl Player {
         let expected = step.get("response");
         let mut last = "nothing was answered".to_owned();
         for _ in 0..TRIES {
-            self.sweep();
+            self.server.settle();
             let Reaction::Got(got) = self.send(request)? else { return Err("answered with a stream".to_owned()) };
             let Some(expected) = expected else {
                 if got.status == 200 {
@@ -197,14 +182,18 @@ impl Player {
                     self.bindings = before;
                 }
             }
-            self.pass(SignedDuration::from_millis(500));
+            self.server.pass(SignedDuration::from_millis(500));
         }
         Err(format!("until {}: {last}", text(step, "until")))
     }
 
     fn send(&mut self, request: &Value) -> Result<Reaction, String> {
-        self.pass(SignedDuration::from_millis(1));
-        let path = self.bindings.fill_text(text(request, "path"), true);
+        self.server.pass(SignedDuration::from_millis(1));
+        let template = text(request, "path");
+        if self.bindings.is_open(template) {
+            self.look_around(template);
+        }
+        let path = self.bindings.fill_text(template, true);
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
         let mut headers = http::HeaderMap::new();
         headers.insert(http::header::USER_AGENT, http::HeaderValue::from_static("recorder/1.0"));
@@ -222,7 +211,7 @@ impl Player {
         };
         let user = if text(request, "credentials") == "none" {
             let header = headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-            match self.api.authenticate(header, self.now) {
+            match self.server.with(|api, now| api.authenticate(header, now)) {
                 Some(user) => user,
                 None => return Ok(Reaction::Got(read(&Api::unauthorized()))),
             }
@@ -240,7 +229,7 @@ impl Player {
             body: body.into_bytes().into(),
             user,
         };
-        match self.api.handle(&request, self.now) {
+        match self.server.with(|api, now| api.handle(&request, now)) {
             Answer::Whole(mut reply) => {
                 if request.method == http::Method::HEAD {
                     reply.body = Vec::new().into();
@@ -250,17 +239,30 @@ impl Player {
                 Ok(Reaction::Got(got))
             }
             Answer::Watch(watch) => Ok(Reaction::Stream(watch)),
-            Answer::Log { .. } => {
-                // There is no node here: the server would say that it cannot be found.
-                let body =
-                    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "NotFound", "code": 404});
-                Ok(Reaction::Got(Got {
-                    status: 404,
-                    headers: BTreeMap::from([("content-type".to_owned(), vec!["application/json".to_owned()])]),
-                    body,
-                }))
-            }
+            Answer::Log { .. } => Err("answered with a log, which only a node has".to_owned()),
         }
+    }
+
+    /// Lists what a path is in, to learn of names that were generated.
+    fn look_around(&mut self, template: &str) {
+        let (path, _) = template.split_once('?').unwrap_or((template, ""));
+        let names = path.split_once("/namespaces/").and_then(|(root, rest)| {
+            let mut parts = rest.split('/');
+            Some(format!("{root}/namespaces/{}/{}", parts.next()?, parts.next()?))
+        });
+        let Some(path) = names else { return };
+        let request = Request {
+            method: http::Method::GET,
+            path,
+            query: String::new(),
+            headers: http::HeaderMap::new(),
+            body: Vec::new().into(),
+            user: Identity::admin(),
+        };
+        if let Answer::Whole(reply) = self.server.with(|api, now| api.handle(&request, now)) {
+            self.bindings.learn(&read(&reply).body);
+        }
+        self.bindings.settle_path(template);
     }
 
     fn next_event(&mut self, name: &str) -> Option<Value> {
@@ -272,7 +274,7 @@ impl Player {
         if open.lines.is_empty()
             && let Some(watch) = &mut open.watch
         {
-            let mut bytes = match self.api.step(watch, self.now) {
+            let mut bytes = match self.server.with(|api, now| api.step(watch, now)) {
                 Step::Lines(lines) => lines.to_vec(),
                 Step::Wait => Vec::new(),
                 Step::End => {
@@ -281,7 +283,7 @@ impl Player {
                 }
             };
             if bytes.is_empty() && bookmarks {
-                bytes = self.api.bookmark(watch).map(|b| b.to_vec()).unwrap_or_default();
+                bytes = self.server.with(|api, _| api.bookmark(watch)).map(|b| b.to_vec()).unwrap_or_default();
             }
             open.lines = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()).filter_map(|l| serde_json::from_slice(l).ok()).collect();
         }

@@ -256,6 +256,7 @@ impl Ask {
             _ => None,
         };
         let warnings = match (resource.table().as_str(), resource.version(&version).and_then(|v| v.custom.as_ref())) {
+            ("/componentstatuses", _) => vec!["v1 ComponentStatus is deprecated in v1.19+".to_owned()],
             ("/endpoints", _) => vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()],
             (_, Some(custom)) => custom.deprecated.clone().into_iter().collect(),
             _ => Vec::new(),

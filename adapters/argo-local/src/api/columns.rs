@@ -156,7 +156,7 @@ pub(crate) fn cells(plural: &str, object: &Value, now: Timestamp) -> Vec<Value> 
             born,
         ],
         "leases" => vec![text(&["spec", "holderIdentity"]).into(), born],
-        "roles" | "clusterroles" | "customresourcedefinitions" => vec![text(&["metadata", "creationTimestamp"]).into()],
+        "roles" | "clusterroles" | "limitranges" | "customresourcedefinitions" => vec![text(&["metadata", "creationTimestamp"]).into()],
         "rolebindings" | "clusterrolebindings" => {
             let of = |kind: &str| {
                 let names: Vec<String> = json::items(object, &["subjects"])
@@ -187,6 +187,20 @@ pub(crate) fn cells(plural: &str, object: &Value, now: Timestamp) -> Vec<Value> 
         "ingressclasses" => vec![text(&["spec", "controller"]).into(), NONE.into(), born],
         "networkpolicies" => vec![or_none(&labels(json::at(object, &["spec", "podSelector", "matchLabels"]))), born],
         "resourcequotas" => vec!["".into(), "".into(), born],
+        "controllerrevisions" => {
+            let owner = json::items(object, &["metadata", "ownerReferences"]).find(|o| o.get("controller") == Some(&Value::Bool(true)));
+            let owner = owner.map(|o| {
+                let (group, kind) = (json::text(o, &["apiVersion"]), json::text(o, &["kind"]).to_lowercase());
+                let group = group.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+                format!("{kind}{group}/{}", json::text(o, &["name"]))
+            });
+            vec![or_none(&owner.unwrap_or_default()), count(&["revision"]).into(), born]
+        }
+        "podtemplates" => {
+            let containers: Vec<&Value> = json::items(object, &["template", "spec", "containers"]).collect();
+            let join = |key: &str| json!(containers.iter().map(|c| json::text(c, &[key])).collect::<Vec<_>>().join(","));
+            vec![join("name"), join("image"), or_none(&labels(json::at(object, &["template", "metadata", "labels"])))]
+        }
         _ => vec![born],
     };
     match plural {

@@ -1,13 +1,16 @@
 //! Patches: JSON, merge, strategic merge; server-side apply is in `fields`.
 
+use argo_core::describe::Shape;
+use argo_core::patch;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::ask::Ask;
 use super::failure::{Cause, Failure, Named};
 use super::write::Update;
-use super::{Answer, Api, render, strategic};
+use super::{Answer, Api, builtin, render, types};
 
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 /// The most operations a JSON patch may have.
 const MAX_OPERATIONS: usize = 10_000;
 
@@ -17,12 +20,7 @@ impl Api {
         let kinds: &[&str] = if ask.resource.custom() {
             &["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
         } else {
-            &[
-                "application/json-patch+json",
-                "application/merge-patch+json",
-                "application/strategic-merge-patch+json",
-                "application/apply-patch+yaml",
-            ]
+            &["application/json-patch+json", "application/merge-patch+json", STRATEGIC, "application/apply-patch+yaml"]
         };
         if !kinds.contains(&kind.as_str()) {
             return Err(unsupported(ask, kinds));
@@ -37,7 +35,7 @@ impl Api {
         }
         let old = self.existing(ask)?;
         let current = render::stamped(&self.shown(ask, &old.value), &ask.api_version(), &ask.resource.kind);
-        let patched = patched(&kind, &current, body, ask)?;
+        let patched = patched(&kind, &current, body, shape(ask))?;
         let object = self.decode(ask, patched.clone()).map_err(|failure| undecodable(ask, &kind, &patched, body, failure))?;
         let update = Update { manager: ask.manager(), applied: false };
         let (stored, _) = self.replace(ask, object, &update, now)?;
@@ -52,10 +50,16 @@ fn undecodable(ask: &Ask, kind: &str, patched: &Value, body: &[u8], failure: Fai
     }
     let prefix = format!("cannot be handled as a {}: ", ask.resource.kind);
     let why = failure.message().split_once(&prefix).map_or(failure.message(), |(_, why)| why);
+    let restored = (kind == STRATEGIC).then(|| builtin::decode::unrestorable(ask.resource.type_name, patched)).flatten();
+    if let Some(why) = restored {
+        let patch = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let cause = Cause::invalid("patch", &argo_core::go::print(&patch).into(), &why);
+        return Failure::invalid(Named { group: "", kind: "", name: "" }, &[cause]);
+    }
     let why = why.replace("pkg/api/legacyscheme/scheme.go:31", "pkg/runtime/scheme.go:111");
     let shown = if ask.resource.custom() {
         patched.to_string()
-    } else if kind == "application/strategic-merge-patch+json" {
+    } else if kind == STRATEGIC {
         String::from_utf8_lossy(body).into_owned()
     } else {
         go_text(patched)
@@ -116,24 +120,34 @@ fn unsupported(ask: &Ask, kinds: &[&str]) -> Failure {
     Failure::new(415, "UnsupportedMediaType", "415: Unsupported Media Type", Some(serde_json::json!({})))
 }
 
-/// The object a patch makes of another.
-pub(crate) fn patched(kind: &str, current: &Value, body: &[u8], ask: &Ask) -> Result<Value, Failure> {
+/// How objects of a resource merge strategically; `None` for custom resources, which do not.
+fn shape(ask: &Ask) -> Option<Shape> {
+    match ask.resource.type_name {
+        // Events are the one kind that two groups have.
+        "events/v1.Event" => Shape::of_kind("EventsEvent"),
+        name => Shape::of_kind(types::short(name)),
+    }
+}
+
+/// The object a patch makes of another, which merges as `shape` says.
+pub(crate) fn patched(kind: &str, current: &Value, body: &[u8], shape: Option<Shape>) -> Result<Value, Failure> {
     let mut object = current.clone();
     let patch: Value = serde_json::from_slice(body).map_err(|_| Failure::bad_request("invalid JSON patch"))?;
     if kind == "application/json-patch+json" {
-        return json_patch(object, patch);
+        return json_patch(object, &patch);
     }
-    let Value::Object(changes) = &patch else {
+    if !patch.is_object() {
         if patch.is_null() {
-            return Err(Failure::bad_request("Invalid JSON Patch"));
+            return Err(Failure::bad_request(patch::merge::MergeError::Patch.to_string()));
         }
         let why = format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", go_kind(&patch));
         return Err(Failure::bad_request(format!("error decoding patch: {why}")));
-    };
+    }
     if kind == "application/merge-patch+json" {
-        merge(&mut object, changes);
+        patch::merge::apply_document(&mut object, &patch).map_err(|error| Failure::bad_request(error.to_string()))?;
     } else {
-        strategic::apply(&mut object, &patch, ask.resource.type_name)?;
+        patch::strategic::apply_as(shape.unwrap_or(Shape::Any), &mut object, &patch)
+            .map_err(|error| Failure::new(500, "", error.to_string(), None))?;
     }
     Ok(object)
 }
@@ -148,70 +162,20 @@ fn go_kind(value: &Value) -> &'static str {
     }
 }
 
-/// JSON merge patch as the library upstream uses it does: nulls in what is new are dropped, in lists too.
-fn merge(target: &mut Value, changes: &Map<String, Value>) {
-    let map = super::json::map(target);
-    for (key, change) in changes {
-        match (map.get_mut(key), change) {
-            (_, Value::Null) => {
-                map.remove(key);
-            }
-            (Some(old @ Value::Object(_)), Value::Object(changes)) => merge(old, changes),
-            (_, other) => {
-                let mut fresh = other.clone();
-                drop_nulls(&mut fresh);
-                map.insert(key.clone(), fresh);
-            }
-        }
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, v| !v.is_null());
-            map.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(list) => list.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
-}
-
-fn json_patch(mut object: Value, patch: Value) -> Result<Value, Failure> {
+fn json_patch(mut object: Value, patch: &Value) -> Result<Value, Failure> {
     let refused = || {
         let message = "the server rejected our request due to an error in our request";
         Failure::new(422, "Invalid", message, Some(serde_json::json!({})))
     };
-    let Value::Array(operations) = patch else {
-        let why = format!("json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp", go_kind(&patch));
+    let Some(operations) = patch.as_array() else {
+        let why = format!("json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp", go_kind(patch));
         return Err(Failure::bad_request(format!("error decoding patch: {why}")));
     };
     if operations.len() > MAX_OPERATIONS {
         let why = format!("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}", operations.len());
         return Err(Failure::new(413, "RequestEntityTooLarge", why, None));
     }
-    for mut operation in operations {
-        // As upstream's library: a path without its slash is taken as if its first part were not there, a missing value counts as null in a test,
-        // and replacing what is not in a map adds it.
-        if let Some(map) = operation.as_object_mut() {
-            let path = map.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
-            if !path.is_empty() && !path.starts_with('/') {
-                let rest = path.split_once('/').map_or("", |(_, rest)| rest);
-                map.insert("path".to_owned(), format!("/{rest}").into());
-            }
-            let path = map.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let missing = object.pointer(&path).is_none();
-            let in_map = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent)).is_some_and(Value::is_object);
-            match map.get("op").and_then(Value::as_str) {
-                Some("test") if missing && in_map && map.get("value").is_none_or(Value::is_null) => continue,
-                Some("replace") if missing && in_map => {
-                    map.insert("op".to_owned(), "add".into());
-                }
-                _ => {}
-            }
-        }
-        let operation: json_patch::PatchOperation = serde_json::from_value(operation).map_err(|_| refused())?;
-        json_patch::patch(&mut object, &[operation]).map_err(|_| refused())?;
-    }
+    let operations = patch::json::parse(patch).map_err(|_| refused())?;
+    patch::json::apply(&mut object, &operations).map_err(|_| refused())?;
     if object.is_object() { Ok(object) } else { Err(refused()) }
 }

@@ -3,40 +3,41 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use argo_core::selector::{FieldSelector, LabelSelector};
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde_json::{Map, Value, json};
 
 use super::ask::Ask;
 use super::failure::{Cause, Failure, Named};
-use super::selectors::{Fields, Labels};
+use super::selectors;
 use super::store::{Key, Stored};
 use super::{Answer, Api};
 
 /// What a list or watch selects.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Selection {
     pub(crate) namespace: Option<String>,
-    pub(crate) labels: Labels,
-    pub(crate) fields: Fields,
+    pub(crate) labels: LabelSelector,
+    pub(crate) fields: FieldSelector,
 }
 
 impl Selection {
     pub(crate) fn of(ask: &Ask) -> Result<Self, Failure> {
-        let labels = Labels::parse(ask.query.text("labelSelector"))?;
-        let fields = Fields::parse(ask.query.text("fieldSelector"))?;
-        for field in fields.names() {
-            check_field(ask, field)?;
+        let labels = selectors::labels(ask.query.text("labelSelector"))?;
+        let fields = selectors::fields(ask.query.text("fieldSelector"))?;
+        for term in &fields.terms {
+            check_field(ask, &term.field)?;
         }
         Ok(Self { namespace: ask.namespace.clone(), labels, fields })
     }
 
     pub(crate) fn matches(&self, object: &Value) -> bool {
-        self.labels.matches(object) && self.fields.matches(object)
+        selectors::label_match(&self.labels, object) && selectors::field_match(&self.fields, object)
     }
 
     pub(crate) fn all(&self) -> bool {
-        self.labels.is_empty() && self.fields.is_empty()
+        self.labels.is_everything() && self.fields.terms.is_empty()
     }
 }
 

@@ -109,6 +109,9 @@ impl Api {
         if ask.resource.group == "events.k8s.io" {
             return Cow::Owned(super::builtin::events::to_events_k8s_io(object));
         }
+        if ask.resource.type_of(&ask.version) != ask.resource.type_name {
+            return Cow::Owned(super::builtin::autoscaler::to_v1(object));
+        }
         match ask.served().and_then(|v| v.custom.as_ref()) {
             Some(custom) if custom.schema.has_defaults() => {
                 let mut value = object.clone();

@@ -8,7 +8,11 @@ use super::crd::Custom;
 /// Verbs of resources that are stored.
 pub(crate) const STORED: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
-/// Stored kinds: group, version, kind, plural, short names, scope (N or C), subresources (s status, S scale), categories, type.
+/// Verbs of resources that others keep.
+const READ: &[&str] = &["get", "list"];
+
+/// Stored kinds: group, versions (the one that is stored first), kind, plural, short names, scope (N or C), subresources (s status, S scale),
+/// categories, type.
 const BUILTIN: &str = "\
 |v1|Pod|pods|po|N|s|all|core/v1.Pod
 |v1|Service|services|svc|N|s|all|core/v1.Service
@@ -31,7 +35,7 @@ apps|v1|StatefulSet|statefulsets|sts|N|sS|all|apps/v1.StatefulSet
 apps|v1|DaemonSet|daemonsets|ds|N|s|all|apps/v1.DaemonSet
 apps|v1|ControllerRevision|controllerrevisions||N|||apps/v1.ControllerRevision
 events.k8s.io|v1|Event|events|ev|N|||events/v1.Event
-autoscaling|v2|HorizontalPodAutoscaler|horizontalpodautoscalers|hpa|N|s|all|autoscaling/v2.HorizontalPodAutoscaler
+autoscaling|v2,v1|HorizontalPodAutoscaler|horizontalpodautoscalers|hpa|N|s|all|autoscaling/v2.HorizontalPodAutoscaler
 batch|v1|Job|jobs||N|s|all|batch/v1.Job
 batch|v1|CronJob|cronjobs|cj|N|s|all|batch/v1.CronJob
 networking.k8s.io|v1|Ingress|ingresses|ing|N|s||networking/v1.Ingress
@@ -47,6 +51,30 @@ apiextensions.k8s.io|v1|CustomResourceDefinition|customresourcedefinitions|crd,c
 scheduling.k8s.io|v1|PriorityClass|priorityclasses|pc|C|||scheduling/v1.PriorityClass
 coordination.k8s.io|v1|Lease|leases||N|||coordination/v1.Lease
 discovery.k8s.io|v1|EndpointSlice|endpointslices||N|||discovery/v1.EndpointSlice
+|v1|ComponentStatus|componentstatuses|cs|C|||core/v1.ComponentStatus
+apiregistration.k8s.io|v1|APIService|apiservices||C|s|api-extensions|apiregistration/v1.APIService
+certificates.k8s.io|v1|CertificateSigningRequest|certificatesigningrequests|csr|C|s||certificates/v1.CertificateSigningRequest
+networking.k8s.io|v1|IPAddress|ipaddresses|ip|C|||networking/v1.IPAddress
+networking.k8s.io|v1|ServiceCIDR|servicecidrs||C|s||networking/v1.ServiceCIDR
+storage.k8s.io|v1|CSIDriver|csidrivers||C|||storage/v1.CSIDriver
+storage.k8s.io|v1|CSINode|csinodes||C|||storage/v1.CSINode
+storage.k8s.io|v1|CSIStorageCapacity|csistoragecapacities||N|||storage/v1.CSIStorageCapacity
+storage.k8s.io|v1|VolumeAttachment|volumeattachments||C|s||storage/v1.VolumeAttachment
+storage.k8s.io|v1|VolumeAttributesClass|volumeattributesclasses|vac|C|||storage/v1.VolumeAttributesClass
+admissionregistration.k8s.io|v1|MutatingAdmissionPolicy|mutatingadmissionpolicies||C||api-extensions|admissionregistration/v1.MutatingAdmissionPolicy
+admissionregistration.k8s.io|v1|MutatingAdmissionPolicyBinding|mutatingadmissionpolicybindings||C||api-extensions|admissionregistration/v1.MutatingAdmissionPolicyBinding
+admissionregistration.k8s.io|v1|MutatingWebhookConfiguration|mutatingwebhookconfigurations||C||api-extensions|admissionregistration/v1.MutatingWebhookConfiguration
+admissionregistration.k8s.io|v1|ValidatingAdmissionPolicy|validatingadmissionpolicies||C|s|api-extensions|admissionregistration/v1.ValidatingAdmissionPolicy
+admissionregistration.k8s.io|v1|ValidatingAdmissionPolicyBinding|validatingadmissionpolicybindings||C||api-extensions|admissionregistration/v1.ValidatingAdmissionPolicyBinding
+admissionregistration.k8s.io|v1|ValidatingWebhookConfiguration|validatingwebhookconfigurations||C||api-extensions|admissionregistration/v1.ValidatingWebhookConfiguration
+node.k8s.io|v1|RuntimeClass|runtimeclasses||C|||node/v1.RuntimeClass
+resource.k8s.io|v1|DeviceClass|deviceclasses||C|||resource/v1.DeviceClass
+resource.k8s.io|v1|ResourceClaim|resourceclaims||N|s||resource/v1.ResourceClaim
+resource.k8s.io|v1|ResourceClaimTemplate|resourceclaimtemplates||N|||resource/v1.ResourceClaimTemplate
+resource.k8s.io|v1|ResourceSlice|resourceslices||C|||resource/v1.ResourceSlice
+flowcontrol.apiserver.k8s.io|v1|FlowSchema|flowschemas||C|s||flowcontrol/v1.FlowSchema
+flowcontrol.apiserver.k8s.io|v1|PriorityLevelConfiguration|prioritylevelconfigurations||C|s||flowcontrol/v1.PriorityLevelConfiguration
+storagemigration.k8s.io|v1|StorageVersionMigration|storageversionmigrations||C|s||storagemigration/v1.StorageVersionMigration
 ";
 
 /// Kinds that are answered and never stored: group, version, kind, plural, scope, type.
@@ -102,6 +130,14 @@ impl Resource {
         self.type_name.is_empty()
     }
 
+    /// The name of the type that a version of it has in the table of types.
+    pub(crate) fn type_of(&self, version: &str) -> &'static str {
+        match (self.type_name, version) {
+            ("autoscaling/v2.HorizontalPodAutoscaler", "v1") => "autoscaling/v1.HorizontalPodAutoscaler",
+            (name, _) => name,
+        }
+    }
+
     /// `group/plural`.
     pub(crate) fn table(&self) -> String {
         format!("{}/{}", self.group, self.plural)
@@ -125,20 +161,28 @@ pub(crate) struct Registry {
     slots: Vec<String>,
 }
 
-const GROUP_ORDER: [&str; 13] = [
+const GROUP_ORDER: [&str; 21] = [
+    "apiregistration.k8s.io",
     "apps",
     "events.k8s.io",
     "authentication.k8s.io",
     "authorization.k8s.io",
     "autoscaling",
     "batch",
+    "certificates.k8s.io",
     "networking.k8s.io",
     "policy",
     "rbac.authorization.k8s.io",
     "storage.k8s.io",
+    "admissionregistration.k8s.io",
     "apiextensions.k8s.io",
     "scheduling.k8s.io",
     "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "resource.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "storagemigration.k8s.io",
 ];
 
 impl Registry {
@@ -148,7 +192,15 @@ impl Registry {
         let list = |text: &str| text.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         for line in BUILTIN.lines() {
             let words: Vec<&'static str> = line.split('|').collect();
-            let [group, version, kind, plural, short, scope, subresources, categories, type_name] = words.as_slice() else { continue };
+            let [group, versions, kind, plural, short, scope, subresources, categories, type_name] = words.as_slice() else { continue };
+            let version = |(index, name): (usize, &str)| Version {
+                name: name.to_owned(),
+                served: true,
+                storage: index == 0,
+                status: subresources.contains('s'),
+                scale: subresources.contains('S'),
+                custom: None,
+            };
             let table = if *plural == "events" { "/events".to_owned() } else { format!("{group}/{plural}") };
             let slot = registry.slot(&table);
             registry.put(Resource {
@@ -161,15 +213,8 @@ impl Registry {
                 short: list(short),
                 categories: list(categories),
                 namespaced: *scope == "N",
-                versions: vec![Version {
-                    name: (*version).to_owned(),
-                    served: true,
-                    storage: true,
-                    status: subresources.contains('s'),
-                    scale: subresources.contains('S'),
-                    custom: None,
-                }],
-                verbs: STORED,
+                versions: versions.split(',').enumerate().map(version).collect(),
+                verbs: if *plural == "componentstatuses" { READ } else { STORED },
                 type_name,
                 terminating: false,
             });

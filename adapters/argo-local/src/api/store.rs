@@ -156,6 +156,22 @@ impl Api {
         shown.ok_or_else(|| Failure::internal("nothing was written"))
     }
 
+    /// All objects, as if each had just been written.
+    #[must_use]
+    pub fn everything(&self) -> Vec<Change> {
+        let tables = self.tables.iter().enumerate();
+        let all =
+            tables.flat_map(|(slot, table)| table.objects.iter().map(move |((namespace, name), object)| (slot, namespace, name, object)));
+        all.map(|(slot, namespace, name, object)| Change {
+            table: self.registry.slot_name(slot).to_owned(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+            revision: object.revision,
+            object: Some(Arc::clone(object)),
+        })
+        .collect()
+    }
+
     /// Puts back what was kept: table, namespace, name and object each, and the number of the last write.
     pub fn load(&mut self, objects: Vec<(String, String, String, Value)>, revision: u64) {
         const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";

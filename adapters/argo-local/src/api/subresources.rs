@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ask::Ask;
 use super::delete::Options;
 use super::failure::{Cause, Failure, Named};
-use super::selectors::Labels;
+use super::selectors;
 use super::store::Stored;
 use super::write::Update;
 use super::{Answer, Api, builtin, json, patch, read_body, render};
@@ -113,7 +113,7 @@ impl Api {
             }
             "patch" => {
                 let kind = ask.content_type.split(';').next().unwrap_or_default().trim().to_owned();
-                patch::patched(&kind, &current, body, ask)?
+                patch::patched(&kind, &current, body, argo_core::describe::Shape::of_kind("Scale"))?
             }
             _ => return Err(Failure::method_not_allowed()),
         };
@@ -213,13 +213,18 @@ impl Api {
         } else if !containers.iter().chain(&init).chain(&ephemeral).any(|c| *c == container) {
             return Err(Failure::bad_request(format!("container {container} is not valid for pod {name}")));
         }
-        if json::text(&pod.value, &["spec", "nodeName"]).is_empty() {
+        let node = json::text(&pod.value, &["spec", "nodeName"]);
+        if node.is_empty() {
             return Ok(Answer::Whole(super::Reply {
                 status: 204,
                 content_type: "application/json",
                 headers: Vec::new(),
                 body: bytes::Bytes::new(),
             }));
+        }
+        if self.lookup_in("", "nodes", "", node).is_none() {
+            // As upstream, which takes the node for what was asked for.
+            return Err(Failure::not_found(Named { group: "", kind: "pods", name: node }));
         }
         let positive = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
         let since_time = match ask.query.get("sinceTime") {
@@ -340,7 +345,7 @@ impl Api {
             .table(slot)?
             .range(ask.namespace.as_deref())
             .map(|(_, b)| b)
-            .filter(|b| Labels::of_selector(json::at(&b.value, &["spec", "selector"])).is_some_and(|s| s.matches(&pod.value)))
+            .filter(|b| selectors::label_match(&selectors::of_object(json::at(&b.value, &["spec", "selector"])), &pod.value))
             .cloned()
             .collect();
         let refuse = |message: String, retry: Option<u64>| {

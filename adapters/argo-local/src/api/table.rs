@@ -1,5 +1,8 @@
 //! Tables: what `kubectl get` prints.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -7,47 +10,30 @@ use super::ask::Ask;
 use super::crd::Column;
 use super::{Api, json, render};
 
-/// Columns of built-in kinds: name, `:` and type where it is not string, `!` where it is shown in wide output only.
-fn builtin_columns(plural: &str) -> &'static str {
-    match plural {
-        "pods" => "Ready|Status|Restarts|Age|IP!|Node!|Nominated Node!|Readiness Gates!",
-        "services" => "Type|Cluster-IP|External-IP|Port(s)|Age|Selector!",
-        "deployments" => "Ready|Up-to-date|Available|Age|Containers!|Images!|Selector!",
-        "replicasets" | "replicationcontrollers" => "Desired:integer|Current:integer|Ready:integer|Age|Containers!|Images!|Selector!",
-        "statefulsets" => "Ready|Age|Containers!|Images!",
-        "daemonsets" => {
-            "Desired:integer|Current:integer|Ready:integer|Up-to-date:integer|Available:integer|Node Selector|Age|Containers!|Images!|Selector!"
+/// The columns of built-in kinds after the name, by plural; made by `tools/k8s_columns.py`, which explains the form.
+static COLUMNS: LazyLock<BTreeMap<&'static str, Vec<Value>>> = LazyLock::new(|| {
+    let mut known: BTreeMap<&str, String> = BTreeMap::new();
+    let mut columns: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for line in include_str!("columns.txt").lines() {
+        let mut words = line.splitn(5, '|');
+        let mut word = || words.next().unwrap_or_default();
+        let (plural, name, kind, priority, text) = (word(), word(), word(), word(), word());
+        let description = text.strip_prefix('&').map_or_else(|| text.replace("\\n", "\n"), |of| known.get(of).cloned().unwrap_or_default());
+        if plural == "meta" {
+            known.insert(name, description.clone());
         }
-        "jobs" => "Status|Completions|Duration|Age|Containers!|Images!|Selector!",
-        "cronjobs" => "Schedule|Timezone|Suspend:boolean|Active:integer|Last Schedule|Age|Containers!|Images!|Selector!",
-        "configmaps" => "Data|Age",
-        "secrets" => "Type|Data|Age",
-        "namespaces" => "Status|Age",
-        "nodes" => "Status|Roles|Age|Version|Internal-IP!|External-IP!|OS-Image!|Kernel-Version!|Container-Runtime!",
-        "events" => "Last Seen|Type|Reason|Object|Subobject!|Source!|Message|First Seen!|Count!|Name!",
-        "endpoints" => "Endpoints|Age",
-        "endpointslices" => "AddressType|Ports|Endpoints|Age",
-        "persistentvolumeclaims" => "Status|Volume|Capacity|Access Modes|StorageClass|VolumeAttributesClass|Age|VolumeMode!",
-        "persistentvolumes" => {
-            "Capacity|Access Modes|Reclaim Policy|Status|Claim|StorageClass|VolumeAttributesClass|Reason|Age|VolumeMode!"
-        }
-        "ingresses" => "Class|Hosts|Address|Ports|Age",
-        "horizontalpodautoscalers" => "Reference|Targets|MinPods|MaxPods|Replicas|Age",
-        "poddisruptionbudgets" => "Min Available|Max Unavailable|Allowed Disruptions:integer|Age",
-        "leases" => "Holder|Age",
-        "rolebindings" | "clusterrolebindings" => "Role|Age|Users!|Groups!|ServiceAccounts!",
-        "roles" | "clusterroles" | "customresourcedefinitions" => "Created At",
-        "storageclasses" => "Provisioner|ReclaimPolicy|VolumeBindingMode|AllowVolumeExpansion|Age",
-        "priorityclasses" => "Value|Global-Default:boolean|Age|PreemptionPolicy",
-        "ingressclasses" => "Controller|Parameters|Age",
-        "networkpolicies" => "Pod-Selector|Age",
-        "resourcequotas" => "Request|Limit|Age",
-        _ => "Age",
+        let format = if name == "Name" { "name" } else { "" };
+        let column = column(name, kind, format, &description, priority.parse().unwrap_or(0));
+        columns.entry(plural).or_default().push(column);
     }
-}
+    columns
+});
 
-const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
-const CREATED: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+/// What every table has: the column of the name, and that of the age.
+fn common(name: &str) -> Value {
+    let found = COLUMNS.get("meta").into_iter().flatten().find(|c| json::text(c, &["name"]) == name);
+    found.cloned().unwrap_or_default()
+}
 
 impl Api {
     /// The table of some objects.
@@ -65,16 +51,12 @@ impl Api {
                     column(&c.name, &c.kind, &c.format, &description, c.priority)
                 })
                 .collect::<Vec<_>>(),
-            Some(_) => vec![column("Age", "date", "", CREATED, 0)],
-            None => builtin_columns(&ask.resource.plural)
-                .split('|')
-                .map(|word| {
-                    let (word, priority) = word.strip_suffix('!').map_or((word, 0), |w| (w, 1));
-                    let (name, kind) = word.split_once(':').unwrap_or((word, "string"));
-                    let description = if matches!(name, "Age" | "Created At") { CREATED } else { "" };
-                    column(name, kind, "", description, priority)
-                })
-                .collect(),
+            Some(_) => {
+                let mut age = common("Age");
+                json::map(&mut age).insert("type".to_owned(), "date".into());
+                vec![age]
+            }
+            None => COLUMNS.get(ask.resource.plural.as_str()).cloned().unwrap_or_else(|| vec![common("Age")]),
         };
         let include = ask.query.text("includeObject");
         // Events are told apart by what they are about; their names come last.
@@ -95,7 +77,7 @@ impl Api {
                 }
             })
             .collect();
-        let mut all = if named { vec![column("Name", "string", "name", NAME, 0)] } else { Vec::new() };
+        let mut all = if named { vec![common("Name")] } else { Vec::new() };
         all.extend(columns);
         let heads = if heads { json!(all) } else { Value::Null };
         let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };

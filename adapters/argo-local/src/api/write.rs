@@ -54,6 +54,8 @@ impl Api {
             let unknown = builtin::decode::normalise(&ask.resource, &own, &mut object)?;
             if ask.resource.group == "events.k8s.io" {
                 object = builtin::events::from_events_k8s_io(&object);
+            } else if ask.resource.type_of(&ask.version) != ask.resource.type_name {
+                object = builtin::autoscaler::from_v1(object);
             }
             unknown
         };

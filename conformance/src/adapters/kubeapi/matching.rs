@@ -10,6 +10,8 @@ pub(super) struct Bindings {
     values: BTreeMap<String, String>,
     /// `managedFields` as last seen, by uid.
     managed: BTreeMap<String, Value>,
+    /// Names that were generated, in the order they were first seen: what they were generated from, and what was added.
+    generated: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +98,8 @@ fn fits(name: &str, value: &str) -> bool {
         "rv" | "nodePort" => !value.is_empty() && value.chars().all(|c| c.is_ascii_digit()),
         "time" => value.len() == 20 && value.parse::<jiff::Timestamp>().is_ok(),
         "microtime" => value.len() == 27 && value.parse::<jiff::Timestamp>().is_ok(),
-        "generated" => value.len() == 5 && value.chars().all(|c| c.is_ascii_alphanumeric()),
+        // Pods of stateful sets are numbered.
+        "generated" => (value.len() == 5 || value.parse::<u32>().is_ok()) && value.chars().all(|c| c.is_ascii_alphanumeric()),
         "clusterIP" => value.parse::<std::net::IpAddr>().is_ok(),
         "sha256" => value.len() == 64,
         "token" | "continue" => !value.is_empty() && !value.contains(' '),
@@ -123,10 +126,46 @@ impl Bindings {
                 {
                     self.managed.insert(uid.clone(), fields.clone());
                 }
+                let of = |key: &str| map.get("metadata").and_then(|m| m.get(key)).and_then(Value::as_str);
+                if let (Some(base), Some(name)) = (of("generateName"), of("name"))
+                    && let Some(suffix) = name.strip_prefix(base)
+                {
+                    let known = (base.to_owned(), suffix.to_owned());
+                    if !self.generated.contains(&known) {
+                        self.generated.push(known);
+                    }
+                }
                 map.values().for_each(|v| self.learn(v));
             }
             Value::Array(list) => list.iter().for_each(|v| self.learn(v)),
             _ => {}
+        }
+    }
+
+    /// Whether a path names something by a placeholder of which nothing is known yet.
+    pub(super) fn is_open(&self, path: &str) -> bool {
+        pieces(path)
+            .iter()
+            .any(|piece| matches!(piece, Piece::Hole(name) if name.starts_with("generated") && !self.values.contains_key(name)))
+    }
+
+    /// Takes the first generated name that has been seen and fits for one that a path names before any answer did.
+    pub(super) fn settle_path(&mut self, path: &str) {
+        let mut before = String::new();
+        for piece in pieces(path) {
+            match piece {
+                Piece::Text(text) => before = text.rsplit('/').next().unwrap_or_default().to_owned(),
+                Piece::Hole(name) => {
+                    let taken = |suffix: &String| self.values.iter().any(|(name, value)| name.starts_with("generated") && value == suffix);
+                    let free = self.generated.iter().find(|(base, suffix)| *base == before && !taken(suffix));
+                    if name.starts_with("generated")
+                        && !self.values.contains_key(&name)
+                        && let Some((_, suffix)) = free
+                    {
+                        self.values.insert(name, suffix.clone());
+                    }
+                }
+            }
         }
     }
 
@@ -255,6 +294,10 @@ fn match_pieces(pieces: &[Piece], got: &str, values: &mut BTreeMap<String, Strin
         Piece::Hole(name) => {
             if let Some(known) = values.get(name).filter(|_| is_fixed(name) && !name.starts_with("rv>=")).cloned() {
                 return got.strip_prefix(known.as_str()).is_some_and(|after| match_pieces(rest, after, values));
+            }
+            // A name that was generated, of which nothing was known when the request named it: the answer says the same again.
+            if let Some(after) = got.strip_prefix(format!("<{name}>").as_str()) {
+                return match_pieces(rest, after, values);
             }
             let ends: Vec<usize> = got.char_indices().map(|(at, _)| at).chain([got.len()]).collect();
             for end in ends.into_iter().rev() {

@@ -24,8 +24,43 @@ pub(crate) fn wrong_kind(registry: &Registry, ask: &Ask, kind: &str, api_version
     Failure::bad_request(format!("{kind} in version {version:?} cannot be handled as a {own}: {why}"))
 }
 
+#[derive(Default)]
 struct Walk {
     unknown: Vec<String>,
+    /// Says what is wrong in the words of the converter that strategic patches go through, not of the JSON parser.
+    converter: bool,
+}
+
+/// What keeps a value from being an object of a type, in the words of the converter that strategic patches go through.
+pub(crate) fn unrestorable(type_name: &str, object: &Value) -> Option<String> {
+    let mut walk = Walk { converter: true, ..Walk::default() };
+    let mut fields = object.as_object()?.clone();
+    walk.fields(&mut fields, type_name, "", "").err()
+}
+
+/// As Go's converter of unstructured objects has it, by the kinds of the two types.
+fn not_restored(value: &Value, code: &Code) -> String {
+    let found = match value {
+        Value::Null => "invalid",
+        Value::Bool(_) => "bool",
+        Value::Number(n) if n.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
+    };
+    match code {
+        Code::List { .. } | Code::Bytes => format!("cannot restore slice from {found}"),
+        Code::Map { .. } => format!("cannot restore map from {found}"),
+        Code::Type(_) => format!("cannot restore struct from: {found}"),
+        // Numbers convert to each other and to texts, in Go's eyes; JSON has no such conversion.
+        code => match (code, found) {
+            (Code::Text | Code::Int32 | Code::Int64 | Code::Number, "int64") | (Code::Int32 | Code::Int64, "float64") => {
+                format!("cannot convert {found} to {}", go_type(code))
+            }
+            _ => format!("unrecognized type: {}", go_type(code)),
+        },
+    }
 }
 
 /// Checks and cleans an object in place; gives the paths of fields that nobody knows.
@@ -36,11 +71,11 @@ pub(crate) fn normalise(resource: &Resource, api_version: &str, object: &mut Val
     if !object.is_object() {
         return Err(fail(format!("json: cannot unmarshal {} into Go value of type v1.{kind}", go_kind(object))));
     }
-    let mut walk = Walk { unknown: Vec::new() };
+    let mut walk = Walk::default();
     if let Some(map) = object.as_object_mut() {
         // What they hold has been looked at; the table of types does not name them.
         let (api_version, own) = (map.remove("apiVersion"), map.remove("kind"));
-        walk.fields(map, resource.type_name, "", "").map_err(fail)?;
+        walk.fields(map, resource.type_of(version), "", "").map_err(fail)?;
         for (key, value) in [("apiVersion", api_version), ("kind", own)] {
             if let Some(value) = value {
                 map.insert(key.to_owned(), value);
@@ -53,7 +88,7 @@ pub(crate) fn normalise(resource: &Resource, api_version: &str, object: &mut Val
 
 /// The same for a value of a type.
 pub(crate) fn normalise_type(type_name: &str, object: &mut Map<String, Value>) -> Result<Vec<String>, String> {
-    let mut walk = Walk { unknown: Vec::new() };
+    let mut walk = Walk::default();
     walk.fields(object, type_name, "", "")?;
     Ok(walk.unknown)
 }
@@ -141,7 +176,11 @@ impl Walk {
     }
 
     fn value(&mut self, value: &mut Value, code: &Code, path: &str, go_path: &str, owner: &str) -> Result<(), String> {
+        let converter = self.converter;
         let wrong = |value: &Value, code: &Code| {
+            if converter {
+                return Err(not_restored(value, code));
+            }
             let number = match value {
                 Value::Number(n) if matches!(code, Code::Int32 | Code::Int64) => format!(" {n}"),
                 _ => String::new(),
@@ -232,21 +271,10 @@ impl Walk {
 
 /// Brings a quantity into its canonical form.
 fn quantity(value: &mut Value) -> Result<(), String> {
-    let text = match &*value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return Err(REGEX.to_owned()),
-    };
-    match super::super::quantity::canonical(&text) {
-        Some(text) => {
-            *value = Value::String(text);
-            Ok(())
-        }
-        None => Err(REGEX.to_owned()),
-    }
+    let quantity = argo_core::quantity::Quantity::from_value(value).map_err(|error| error.to_string())?;
+    *value = Value::String(quantity.to_string());
+    Ok(())
 }
-
-const REGEX: &str = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 fn time(value: &mut Value, micro: bool, _path: &str) -> Result<(), String> {
     let Value::String(text) = &*value else {

@@ -15,20 +15,23 @@ const RENAMED: [(&str, &str); 6] = [
     ("deprecatedLastTimestamp", "lastTimestamp"),
 ];
 
-/// What `events.k8s.io` refuses, and the core group does not. The fields go by their names in the core group, as upstream's do.
-pub(crate) fn check(event: &Value, old: Option<&Value>) -> Vec<Cause> {
+/// What the core group refuses: as upstream, events that bring `eventTime` are held to more than those of old.
+pub(crate) fn check_core(event: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    if let Some(old) = old {
-        for (key, value) in event.as_object().into_iter().flatten() {
-            if !matches!(key.as_str(), "metadata" | "series" | "count" | "lastTimestamp") && old.get(key) != Some(value) {
-                causes.push(Cause::invalid(key.as_str(), value, "field is immutable"));
-            }
-        }
-        return causes;
+    let (own, about) = (json::meta(event, "namespace"), json::text(event, &["involvedObject", "namespace"]));
+    let modern = event.get("eventTime").is_some_and(|t| !t.is_null());
+    let free = if modern { matches!(own, "" | "default" | "kube-system") } else { matches!(own, "" | "default") };
+    if (about.is_empty() && !free) || (!about.is_empty() && !modern && about != own) {
+        causes.push(Cause::invalid("involvedObject.namespace", &about.into(), "does not match event.namespace"));
     }
-    if event.get("eventTime").is_none_or(Value::is_null) {
-        causes.push(Cause::required("eventTime", ""));
+    if modern {
+        source(event, &mut causes);
     }
+    causes
+}
+
+/// Who reported what, where that must be said.
+fn source(event: &Value, causes: &mut Vec<Cause>) {
     let controller = json::text(event, &["reportingComponent"]);
     if controller.is_empty() {
         causes.push(Cause::required("reportingController", ""));
@@ -45,6 +48,23 @@ pub(crate) fn check(event: &Value, old: Option<&Value>) -> Vec<Cause> {
     if json::text(event, &["message"]).len() > 1024 {
         causes.push(Cause::invalid("message", &"".into(), "can have at most 1024 characters"));
     }
+}
+
+/// What `events.k8s.io` refuses, and the core group does not. The fields go by their names in the core group, as upstream's do.
+pub(crate) fn check(event: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let Some(old) = old {
+        for (key, value) in event.as_object().into_iter().flatten() {
+            if !matches!(key.as_str(), "metadata" | "series" | "count" | "lastTimestamp") && old.get(key) != Some(value) {
+                causes.push(Cause::invalid(key.as_str(), value, "field is immutable"));
+            }
+        }
+        return causes;
+    }
+    if event.get("eventTime").is_none_or(Value::is_null) {
+        causes.push(Cause::required("eventTime", ""));
+    }
+    source(event, &mut causes);
     let kind = json::text(event, &["type"]);
     if !matches!(kind, "Normal" | "Warning") {
         causes.push(Cause::invalid("type", &"".into(), &format!("has invalid value: {kind}")));

@@ -1,5 +1,6 @@
 //! What the real server knows of the built-in kinds: defaults, what may change, what they look like when they are new.
 
+pub(crate) mod autoscaler;
 pub(crate) mod decode;
 mod defaults;
 pub(crate) mod events;

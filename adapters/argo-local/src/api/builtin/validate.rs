@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::api::failure::Cause;
-use crate::api::selectors::Labels;
-use crate::api::{json, names};
+use crate::api::{json, names, selectors};
 
 /// The most a ConfigMap or Secret may hold.
 const MAX_DATA: usize = 1024 * 1024;
@@ -19,6 +18,7 @@ pub(super) fn create(type_name: &str, object: &Value) -> Vec<Cause> {
         "core/v1.ConfigMap" => data(object, &["data", "binaryData"], &mut causes),
         "core/v1.Secret" => secret(object, &mut causes),
         "core/v1.Service" => service(spec, &mut causes),
+        "core/v1.Event" => causes.extend(super::events::check_core(object)),
         "core/v1.PersistentVolumeClaim" => claim(spec, &mut causes),
         "core/v1.ReplicationController" | "apps/v1.Deployment" | "apps/v1.ReplicaSet" | "apps/v1.StatefulSet" | "apps/v1.DaemonSet" => {
             workload(type_name, spec, &mut causes);
@@ -299,7 +299,7 @@ fn workload(type_name: &str, spec: &Value, causes: &mut Vec<Cause>) {
         if selector.is_none() {
             causes.push(Cause::required("spec.selector", ""));
         }
-        let matches = Labels::of_selector(selector).is_some_and(|s| s.matches(template));
+        let matches = selectors::label_match(&selectors::of_object(selector), template);
         if !matches {
             let labels = json::at(template, &["metadata", "labels"]).unwrap_or(&Value::Null);
             causes.push(Cause::invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
@@ -342,7 +342,7 @@ fn job_labels(spec: &Value, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid("spec.selector", spec.get("selector").unwrap_or(&Value::Null), "`selector` not auto-generated"));
     }
     let template = spec.get("template").unwrap_or(&Value::Null);
-    if !Labels::of_selector(spec.get("selector")).is_some_and(|s| s.matches(template)) {
+    if !selectors::label_match(&selectors::of_object(spec.get("selector")), template) {
         let labels = json::at(template, &["metadata", "labels"]).unwrap_or(&Value::Null);
         causes.push(Cause::invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
     }

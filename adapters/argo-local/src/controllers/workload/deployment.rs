@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
-use super::world::{World, hash, over, owned_by, reference, scaled};
+use super::world::{World, over, owned_by, reference, scaled};
 use super::write::{Plan, Write};
 
 const HASH: &str = "pod-template-hash";
@@ -66,7 +66,8 @@ fn scale(set: &ReplicaSet, to: i32, desired: i32, most: i32) -> Option<Write> {
 
 fn new_set(deployment: &Deployment, spec: &DeploymentSpec, replicas: i32, revision: i64, most: i32) -> Option<Write> {
     let name = deployment.metadata.name.clone().unwrap_or_default();
-    let hash = hash(&bare(Some(&spec.template)));
+    let collisions = deployment.status.as_ref().and_then(|status| status.collision_count);
+    let hash = argo_core::podhash::deployment(&json!(spec.template), collisions).ok()?;
     let mut template = spec.template.clone();
     let labels = template.metadata.get_or_insert_default().labels.get_or_insert_default();
     labels.insert(HASH.to_owned(), hash.clone());

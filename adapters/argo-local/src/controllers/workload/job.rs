@@ -9,10 +9,12 @@ use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, Pod}
 use serde_json::{Value, json};
 
 use super::replicaset;
-use super::world::{World, active, owned_by, phase, ready, reference};
+use super::world::{Key, World, active, controller, key, over, owned_by, phase, ready, reference};
 use super::write::{Plan, Write};
 
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
+/// Holds a pod until its end is counted.
+const TRACKING: &str = "batch.kubernetes.io/job-tracking";
 /// Wait after a failure, doubled with each, as upstream.
 const FIRST_BACK_OFF: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_BACK_OFF: SignedDuration = SignedDuration::from_secs(600);
@@ -50,6 +52,7 @@ fn new_pod(job: &Job, spec: &JobSpec, index: Option<i32>) -> Option<Write> {
     ] {
         labels.entry(key.to_owned()).or_insert_with(|| value.clone());
     }
+    pod.metadata.finalizers.get_or_insert_default().push(TRACKING.to_owned());
     if let Some(index) = index {
         labels.insert(INDEX.to_owned(), index.to_string());
         pod.metadata.annotations.get_or_insert_default().insert(INDEX.to_owned(), index.to_string());
@@ -84,20 +87,82 @@ fn ranges(numbers: &BTreeSet<i32>) -> String {
     text.join(",")
 }
 
+/// The numbers of such a text.
+fn numbers(text: &str) -> BTreeSet<i32> {
+    let bounds = |part: &str| {
+        let (start, end) = part.split_once('-').unwrap_or((part, part));
+        Some((start.parse::<i32>().ok()?, end.parse::<i32>().ok()?))
+    };
+    text.split(',').filter_map(bounds).flat_map(|(start, end)| start..=end).collect()
+}
+
+fn tracked(pod: &Pod) -> bool {
+    pod.metadata.finalizers.iter().flatten().any(|name| name == TRACKING)
+}
+
+/// Lets a pod go whose end is counted, or never will be.
+fn release(pod: &Pod) -> Write {
+    let rest: Vec<&String> = pod.metadata.finalizers.iter().flatten().filter(|name| *name != TRACKING).collect();
+    Write::patch(pod, json!({"metadata": {"uid": pod.metadata.uid, "finalizers": rest}}))
+}
+
+/// Lets the pods go of earlier jobs of a name, all but those of `uid`.
+pub(crate) fn orphans(world: &World, key: &Key, uid: Option<&str>) -> Plan {
+    let of_another = |pod: &&Arc<Pod>| {
+        controller(&pod.metadata).is_some_and(|owner| owner.kind == "Job" && owner.name == key.1 && Some(owner.uid.as_str()) != uid)
+    };
+    let pods = world.pods.in_namespace(&key.0).filter(|pod| tracked(pod)).filter(of_another);
+    Plan { writes: pods.map(|pod| release(pod)).collect(), wake_at: None }
+}
+
+/// Ends of pods: what is counted for good, and what is on its way from a pod's finalizer into the count. A pod's uid is written into the status
+/// first, then its finalizer goes, then the uid becomes a number: so that none is counted twice or not at all, whenever this program ends.
+struct Tally {
+    counted: i32,
+    uncounted: BTreeSet<String>,
+}
+
+impl Tally {
+    fn new(counted: Option<i32>, uncounted: Option<&Vec<String>>, pods: &[&Arc<Pod>], ended: impl Fn(&Pod) -> bool) -> Self {
+        let held: BTreeSet<&str> = pods.iter().filter(|pod| tracked(pod)).filter_map(|pod| pod.metadata.uid.as_deref()).collect();
+        let (waiting, gone): (BTreeSet<&String>, Vec<&String>) = {
+            let all = uncounted.into_iter().flatten();
+            let (waiting, gone): (Vec<&String>, Vec<&String>) = all.partition(|uid| held.contains(uid.as_str()));
+            (waiting.into_iter().collect(), gone)
+        };
+        let counted = counted.unwrap_or(0).saturating_add(i32::try_from(gone.len()).unwrap_or(i32::MAX));
+        let new = pods.iter().filter(|pod| tracked(pod) && ended(pod)).filter_map(|pod| pod.metadata.uid.clone());
+        Self { counted, uncounted: waiting.into_iter().cloned().chain(new).collect() }
+    }
+
+    fn total(&self) -> i32 {
+        self.counted.saturating_add(i32::try_from(self.uncounted.len()).unwrap_or(i32::MAX))
+    }
+}
+
 fn condition(kind: &str, reason: &str, message: &str, now: &Value) -> Value {
     json!({"type": kind, "status": "True", "reason": reason, "message": message, "lastProbeTime": now, "lastTransitionTime": now})
 }
 
 /// The next step of a job.
 pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = orphans(world, &key(&job.metadata), job.metadata.uid.as_deref());
     let Some(spec) = &job.spec else { return plan };
     let managed = spec.managed_by.as_deref().is_some_and(|by| by != "kubernetes.io/job-controller");
-    if job.metadata.deletion_timestamp.is_some() || managed {
+    if managed {
         return plan;
     }
     let known = job.status.clone().unwrap_or_default();
-    if has(job, "Complete") || has(job, "Failed") {
+    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
+    let pods: Vec<&Arc<Pod>> = world.pods.in_namespace(namespace).filter(|pod| owned_by(&pod.metadata, &job.metadata)).collect();
+    let ended = has(job, "Complete") || has(job, "Failed");
+    if ended || job.metadata.deletion_timestamp.is_some() {
+        plan.writes.extend(pods.iter().filter(|pod| tracked(pod)).map(|pod| release(pod)));
+    }
+    if job.metadata.deletion_timestamp.is_some() {
+        return plan;
+    }
+    if ended {
         if let Some(ttl) = spec.ttl_seconds_after_finished {
             let conditions =
                 known.conditions.iter().flatten().filter(|condition| matches!(condition.type_.as_str(), "Complete" | "Failed"));
@@ -111,18 +176,34 @@ pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
         }
         return plan;
     }
-    let namespace = job.metadata.namespace.as_deref().unwrap_or_default();
-    let pods: Vec<&Arc<Pod>> = world.pods.in_namespace(namespace).filter(|pod| owned_by(&pod.metadata, &job.metadata)).collect();
-    let count = |wanted: &str| i32::try_from(pods.iter().filter(|pod| phase(pod) == wanted).count()).unwrap_or(i32::MAX);
+    let suspended = spec.suspend == Some(true);
     let indexed = spec.completion_mode.as_deref() == Some("Indexed");
-    let done: BTreeSet<i32> = pods.iter().filter(|pod| phase(pod) == "Succeeded").filter_map(|pod| index(pod)).collect();
-    // Pods that somebody removed stay counted.
-    let failed = count("Failed").max(known.failed.unwrap_or(0));
-    let succeeded = if indexed { i32::try_from(done.len()).unwrap_or(i32::MAX) } else { count("Succeeded") };
-    let succeeded = succeeded.max(known.succeeded.unwrap_or(0));
+    let mut done: BTreeSet<i32> = pods.iter().filter(|pod| phase(pod) == "Succeeded").filter_map(|pod| index(pod)).collect();
+    done.extend(numbers(known.completed_indexes.as_deref().unwrap_or_default()));
+    // A pod that somebody deletes before its end has failed, but for those that a suspended job gives up.
+    let going = |pod: &Pod| pod.metadata.deletion_timestamp.is_some() && !over(pod);
+    let uncounted = known.uncounted_terminated_pods.clone().unwrap_or_default();
+    let succeeded = Tally::new(known.succeeded, uncounted.succeeded.as_ref(), &pods, |pod| phase(pod) == "Succeeded");
+    let failed = Tally::new(known.failed, uncounted.failed.as_ref(), &pods, |pod| phase(pod) == "Failed" || (!suspended && going(pod)));
+    let letting_go: Vec<Write> = pods.iter().filter(|pod| tracked(pod) && (over(pod) || going(pod))).map(|pod| release(pod)).collect();
+    let settled = succeeded.uncounted.is_empty() && failed.uncounted.is_empty();
+    let mut waiting = json!({});
+    for (name, tally, known) in [("succeeded", &succeeded, &uncounted.succeeded), ("failed", &failed, &uncounted.failed)] {
+        if let Some(map) = waiting.as_object_mut() {
+            if !tally.uncounted.is_empty() {
+                map.insert(name.to_owned(), json!(tally.uncounted));
+            } else if known.is_some() {
+                // A merge patch leaves what it does not name.
+                map.insert(name.to_owned(), Value::Null);
+            }
+        }
+    }
+    let counted = if indexed { i32::try_from(done.len()).unwrap_or(i32::MAX) } else { succeeded.counted };
+    let (succeeded, failures) = (if indexed { counted } else { succeeded.total() }, failed.total());
+    let failed_counted = failed.counted;
+    let failed = failures;
     let running: Vec<&Arc<Pod>> = pods.iter().copied().filter(|pod| active(pod)).collect();
     let time = json!(Timestamp::from_second(now.as_second()).unwrap_or(now));
-    let suspended = spec.suspend == Some(true);
     let start = known.start_time.as_ref().map(|time| time.0);
     let parallelism = spec.parallelism.unwrap_or(1).max(0);
     let completions = spec.completions;
@@ -141,7 +222,8 @@ pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
         None => succeeded > 0 && running.is_empty(),
     };
     let mut status = json!({
-        "succeeded": succeeded, "failed": failed, "ready": running.iter().filter(|pod| ready(pod)).count(), "active": running.len(),
+        "succeeded": counted, "failed": failed_counted, "ready": running.iter().filter(|pod| ready(pod)).count(), "active": running.len(),
+        "terminating": pods.iter().filter(|pod| going(pod)).count(), "uncountedTerminatedPods": waiting,
     });
     let mut set = |name: &str, value: Value| {
         if let Some(status) = status.as_object_mut() {
@@ -154,12 +236,27 @@ pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
     if indexed {
         set("completedIndexes", json!(ranges(&done)));
     }
-    let others = known.conditions.iter().flatten().filter(|condition| condition.type_ != "Suspended").map(|condition| json!(condition));
-    let mut conditions: Vec<Value> = others.collect();
+    let mut conditions: Vec<Value> = known.conditions.iter().flatten().map(|condition| json!(condition)).collect();
+    let mut say_suspended = |status: &str, reason: &str, message: &str| {
+        let mut fresh = condition("Suspended", reason, message, &time);
+        if let Some(map) = fresh.as_object_mut() {
+            map.insert("status".to_owned(), status.into());
+        }
+        match conditions.iter_mut().find(|condition| condition.get("type") == Some(&json!("Suspended"))) {
+            Some(known) if known.get("status") == Some(&json!(status)) => {}
+            Some(known) => *known = fresh,
+            None => conditions.push(fresh),
+        }
+    };
+    if suspended {
+        say_suspended("True", "JobSuspended", "Job suspended");
+    } else if has(job, "Suspended") {
+        say_suspended("False", "JobResumed", "Job resumed");
+    }
     let end_pods = |plan: &mut Plan| plan.writes.extend(running.iter().map(|pod| Write::delete(pod.as_ref())));
     if let Some((reason, message)) = failure {
         end_pods(&mut plan);
-        if running.is_empty() {
+        if running.is_empty() && settled {
             conditions.retain(|condition| condition.get("type") != Some(&json!("FailureTarget")));
             conditions.push(condition("FailureTarget", reason, message, &time));
             conditions.push(condition("Failed", reason, message, &time));
@@ -167,7 +264,7 @@ pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
         }
     } else if complete {
         end_pods(&mut plan);
-        if running.is_empty() {
+        if running.is_empty() && settled {
             let message = "Reached expected number of succeeded pods";
             conditions.push(condition("SuccessCriteriaMet", "CompletionsReached", message, &time));
             conditions.push(condition("Complete", "CompletionsReached", message, &time));
@@ -176,8 +273,6 @@ pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
         }
     } else if suspended {
         end_pods(&mut plan);
-        let was = known.conditions.iter().flatten().find(|condition| condition.type_ == "Suspended" && condition.status == "True");
-        conditions.push(was.map_or_else(|| condition("Suspended", "JobSuspended", "Job suspended", &time), |was| json!(was)));
         set("conditions", json!(conditions));
         set("startTime", Value::Null);
     } else {
@@ -207,6 +302,7 @@ pub(crate) fn plan(world: &World, job: &Job, now: Timestamp) -> Plan {
         }
     }
     plan.writes.extend(Write::status(job, status));
+    plan.writes.extend(letting_go);
     plan
 }
 
@@ -221,38 +317,68 @@ mod tests {
     }
 
     fn pod(name: &str, phase: &str, index: i32) -> Pod {
-        serde_json::from_value(json!({"metadata": {"name": name, "namespace": "d", "uid": name, "annotations": {INDEX: index.to_string()},
+        serde_json::from_value(json!({"metadata": {"name": name, "namespace": "d", "uid": name, "annotations": {INDEX: index.to_string()}, "finalizers": [TRACKING],
             "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "j", "controller": true}]},
             "status": {"phase": phase}}))
         .unwrap()
     }
 
-    fn summary(world: &World, job: &Job) -> (usize, Vec<String>) {
-        let plan = plan(world, job, Timestamp::from_second(1000).unwrap());
-        let creates = plan.writes.iter().filter(|write| matches!(write, Write::Create { .. })).count();
-        let status =
-            plan.writes.iter().find_map(|write| if let Write::Status { patch, .. } = write { Some(patch["status"].clone()) } else { None });
-        let conditions = status.unwrap_or_default()["conditions"].as_array().cloned().unwrap_or_default();
-        (creates, conditions.iter().map(|condition| condition["type"].as_str().unwrap().to_owned()).collect())
+    /// Carries out what is planned until nothing changes; how many pods were made, and the conditions in the end.
+    fn settle(world: &mut World, job: &mut Job) -> (usize, Vec<String>) {
+        let mut creates = 0;
+        for _ in 0..5 {
+            let plan = plan(world, job, Timestamp::from_second(1000).unwrap());
+            creates = creates.max(plan.writes.iter().filter(|write| matches!(write, Write::Create { .. })).count());
+            for write in plan.writes {
+                match write {
+                    Write::Status { patch, .. } => {
+                        let mut value = json!(job);
+                        argo_core::patch::merge::apply(&mut value, &patch);
+                        *job = serde_json::from_value(value).unwrap();
+                    }
+                    Write::Patch { key, .. } => world.pods.change(&key, |pod| pod.metadata.finalizers = None),
+                    _ => {}
+                }
+            }
+        }
+        let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+        (creates, conditions.map(|condition| condition.type_.clone()).collect())
     }
 
     #[test]
     fn parallel_to_completion() {
         let mut world = World::default();
-        let work = job(json!({"parallelism": 2, "completions": 3}));
-        assert_eq!(summary(&world, &work), (2, vec![]));
+        let mut work = job(json!({"parallelism": 2, "completions": 3}));
+        assert_eq!(settle(&mut world, &mut work), (2, vec![]));
         world.pods.put(pod("a", "Succeeded", 0));
         world.pods.put(pod("b", "Succeeded", 0));
-        assert_eq!(summary(&world, &work).0, 1);
+        assert_eq!(settle(&mut world, &mut work).0, 1);
+        // What is counted stays counted when its pod is gone.
+        for name in ["a", "b"] {
+            let gone = world.pods.get(&("d".to_owned(), name.to_owned())).unwrap().as_ref().clone();
+            assert!(!tracked(&gone));
+            world.pods.forget(&gone);
+        }
+        assert_eq!(work.status.as_ref().unwrap().succeeded, Some(2));
         world.pods.put(pod("c", "Succeeded", 0));
-        assert_eq!(summary(&world, &work), (0, vec!["SuccessCriteriaMet".to_owned(), "Complete".to_owned()]));
+        assert_eq!(settle(&mut world, &mut work), (0, vec!["SuccessCriteriaMet".to_owned(), "Complete".to_owned()]));
+        assert_eq!(work.status.unwrap().succeeded, Some(3));
     }
 
     #[test]
     fn too_many_failures() {
         let mut world = World::default();
         world.pods.put(pod("a", "Failed", 0));
-        assert_eq!(summary(&world, &job(json!({"backoffLimit": 0}))).1, ["FailureTarget", "Failed"]);
+        assert_eq!(settle(&mut world, &mut job(json!({"backoffLimit": 0}))).1, ["FailureTarget", "Failed"]);
+    }
+
+    #[test]
+    fn pods_of_a_job_that_is_gone_are_let_go() {
+        let mut world = World::default();
+        world.pods.put(pod("a", "Running", 0));
+        let key = ("d".to_owned(), "j".to_owned());
+        assert_eq!(orphans(&world, &key, None).writes.len(), 1);
+        assert_eq!(orphans(&world, &key, Some("j")).writes.len(), 0);
     }
 
     #[test]
@@ -260,8 +386,9 @@ mod tests {
         let mut world = World::default();
         world.pods.put(pod("a", "Succeeded", 0));
         world.pods.put(pod("b", "Running", 2));
-        let work = job(json!({"parallelism": 9, "completions": 4, "completionMode": "Indexed"}));
-        assert_eq!(summary(&world, &work).0, 2);
+        let mut work = job(json!({"parallelism": 9, "completions": 4, "completionMode": "Indexed"}));
+        assert_eq!(settle(&mut world, &mut work).0, 2);
+        assert_eq!(numbers("0-2,4"), [0, 1, 2, 4].into());
         assert_eq!(ranges(&[0, 1, 2, 4, 6, 7].into()), "0-2,4,6,7");
     }
 }

@@ -3,6 +3,7 @@
 //! Each is a pure function from what is known of the cluster to the next writes; [`run_all`] is the loop around all of them. What it writes
 //! goes into its caches with the API's answer, so that no step is taken twice on an old view.
 
+mod budget;
 mod claims;
 mod deployment;
 mod endpoints;
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
@@ -44,6 +46,7 @@ enum Item {
     Job(Key),
     Service(Key),
     Claim(Key),
+    Budget(Key),
 }
 
 // One at a time is moved, never kept.
@@ -57,17 +60,34 @@ enum Seen {
     Job(watcher::Event<Job>),
     Service(watcher::Event<Service>),
     Claim(watcher::Event<PersistentVolumeClaim>),
+    Budget(watcher::Event<PodDisruptionBudget>),
 }
 
-/// Runs the scheduler and the controllers of ReplicaSets, Deployments, StatefulSets, Jobs, claims and service endpoints until `shutdown`.
+/// Which controllers run, and by what time.
+#[derive(Clone)]
+pub struct Options {
+    /// The clock.
+    pub clock: Clock,
+    /// Whether pods are put on nodes and claims are bound, too. Without it somebody else does that, or nobody.
+    pub places: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: Arc::new(Timestamp::now), places: true }
+    }
+}
+
+/// Runs the scheduler and the controllers of ReplicaSets, Deployments, StatefulSets, Jobs, disruption budgets, claims and service endpoints until
+/// `shutdown`.
 pub async fn run_all(client: Client, shutdown: impl Future<Output = ()>) {
-    run_with_clock(client, Arc::new(Timestamp::now), shutdown).await;
+    run_with(client, Options::default(), shutdown).await;
 }
 
-/// The same by a clock of the caller's.
-pub async fn run_with_clock(client: Client, clock: Clock, shutdown: impl Future<Output = ()>) {
+/// The same with options.
+pub async fn run_with(client: Client, options: Options, shutdown: impl Future<Output = ()>) {
     let mut manager = Manager {
-        clock,
+        options,
         world: World::default(),
         queue: BTreeSet::new(),
         timers: BTreeMap::new(),
@@ -85,7 +105,7 @@ pub async fn run_with_clock(client: Client, clock: Clock, shutdown: impl Future<
 
 struct Manager {
     client: Client,
-    clock: Clock,
+    options: Options,
     world: World,
     queue: BTreeSet<Item>,
     timers: BTreeMap<Item, Timestamp>,
@@ -162,9 +182,10 @@ impl Manager {
             watched(&client, Seen::StatefulSet),
             watched(&client, Seen::Job),
             watched(&client, Seen::Service),
+            watched(&client, Seen::Budget),
         ]);
         // Nothing is decided before everything was listed once.
-        let mut unlisted = 8_u32;
+        let mut unlisted = 9_u32;
         loop {
             while let Some(item) = if unlisted == 0 { self.queue.pop_first() } else { None } {
                 self.look(item).await;
@@ -177,7 +198,7 @@ impl Manager {
             let timer = async {
                 match next {
                     Some(at) => {
-                        let wait = at.duration_since((self.clock)());
+                        let wait = at.duration_since((self.options.clock)());
                         tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
                     }
                     None => std::future::pending().await,
@@ -194,7 +215,7 @@ impl Manager {
                     None => return,
                 },
                 () = timer => {
-                    let now = (self.clock)();
+                    let now = (self.options.clock)();
                     let due: Vec<Item> = self.timers.iter().filter(|(_, at)| **at <= now).map(|(item, _)| item.clone()).collect();
                     for item in due {
                         self.timers.remove(&item);
@@ -242,6 +263,10 @@ impl Manager {
             Seen::Job(event) => {
                 let changed = absorb(&mut self.world.jobs, &mut self.listing, "jobs", event);
                 self.queue.extend(changed.iter().map(|object| Item::Job(key(&object.metadata))));
+            }
+            Seen::Budget(event) => {
+                let changed = absorb(&mut self.world.budgets, &mut self.listing, "poddisruptionbudgets", event);
+                self.queue.extend(changed.iter().map(|object| Item::Budget(key(&object.metadata))));
             }
             Seen::Service(event) => {
                 let changed = absorb(&mut self.world.services, &mut self.listing, "services", event);
@@ -313,19 +338,26 @@ impl Manager {
         }
         let services = self.world.services.in_namespace(&namespace);
         self.queue.extend(services.map(|service| Item::Service(key(&service.metadata))));
+        let budgets = self.world.budgets.in_namespace(&namespace);
+        self.queue.extend(budgets.map(|budget| Item::Budget(key(&budget.metadata))));
     }
 
     async fn look(&mut self, item: Item) {
-        let now = (self.clock)();
+        let now = (self.options.clock)();
         let world = &self.world;
         let plan = match &item {
+            Item::Pod(_) | Item::Claim(_) if !self.options.places => None,
             Item::Pod(key) => world.pods.get(key).map(|pod| scheduler::plan(world, pod, &mut self.full)),
             Item::ReplicaSet(key) => world.sets.get(key).map(|set| replicaset::plan(world, set, now)),
             Item::Deployment(key) => world.deployments.get(key).map(|object| deployment::plan(world, object, now)),
             Item::StatefulSet(key) => world.stateful.get(key).map(|set| statefulset::plan(world, set, now)),
-            Item::Job(key) => world.jobs.get(key).map(|object| job::plan(world, object, now)),
+            Item::Job(key) => match world.jobs.get(key) {
+                Some(object) => Some(job::plan(world, object, now)),
+                None => Some(job::orphans(world, key, None)),
+            },
             Item::Service(key) => world.services.get(key).map(|service| endpoints::plan(world, service, &mut self.written)),
             Item::Claim(key) => world.claims.get(key).map(|claim| claims::plan(claim)),
+            Item::Budget(key) => world.budgets.get(key).map(|budget| budget::plan(world, budget, now)),
         };
         let Plan { writes, wake_at } = plan.unwrap_or_default();
         self.timers.remove(&item);
@@ -429,6 +461,7 @@ impl Manager {
             "StatefulSet" => put(&mut self.world.stateful, value),
             "Job" => put(&mut self.world.jobs, value),
             "PersistentVolumeClaim" => put(&mut self.world.claims, value),
+            "PodDisruptionBudget" => put(&mut self.world.budgets, value),
             _ => {}
         }
     }
@@ -445,5 +478,6 @@ fn done(seen: &Seen) -> bool {
         Seen::Job(event) => matches!(event, watcher::Event::InitDone),
         Seen::Service(event) => matches!(event, watcher::Event::InitDone),
         Seen::Claim(event) => matches!(event, watcher::Event::InitDone),
+        Seen::Budget(event) => matches!(event, watcher::Event::InitDone),
     }
 }

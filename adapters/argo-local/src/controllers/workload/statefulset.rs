@@ -8,13 +8,23 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, Volume}
 use serde_json::json;
 
 use super::replicaset;
-use super::world::{World, available, hash, over, owned_by, ready, reference};
+use super::world::{World, available, over, owned_by, ready, reference};
 use super::write::{Plan, Write};
 
 const REVISION: &str = "controller-revision-hash";
 
 fn ordinal(pod: &Pod, set: &str) -> Option<i32> {
     pod.metadata.name.as_deref()?.strip_prefix(set)?.strip_prefix('-')?.parse().ok()
+}
+
+/// The hash of a template as a ControllerRevision has it: over the strategic patch that would bring the template back.
+fn revision_hash(spec: &StatefulSetSpec, collisions: i32) -> String {
+    let mut template = json!(spec.template);
+    if let Some(map) = template.as_object_mut() {
+        map.insert("$patch".to_owned(), "replace".into());
+    }
+    let patch = argo_core::json::to_string(&json!({"spec": {"template": template}}));
+    argo_core::ids::safe_encode(&argo_core::ids::fnv1_32(format!("{patch}{collisions}").as_bytes()).to_string())
 }
 
 fn revision(pod: &Pod) -> Option<&String> {
@@ -72,8 +82,8 @@ pub(crate) fn plan(world: &World, set: &StatefulSet, now: Timestamp) -> Plan {
     let partition = strategy.rolling_update.as_ref().and_then(|rolling| rolling.partition).unwrap_or(0);
     let rolls = strategy.type_.as_deref() != Some("OnDelete");
     let min_ready = spec.min_ready_seconds.unwrap_or(0);
-    let update = format!("{name}-{}", hash(&spec.template));
     let known = set.status.clone().unwrap_or_default();
+    let update = format!("{name}-{}", revision_hash(spec, known.collision_count.unwrap_or(0)));
     let current = known.current_revision.clone().filter(|revision| !revision.is_empty()).unwrap_or_else(|| update.clone());
     let mut pods: Vec<(i32, &Arc<Pod>)> = world
         .pods

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, Node, PersistentVolumeClaim, Pod, Service, Volume};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
@@ -91,6 +92,7 @@ pub(crate) struct World {
     pub(crate) jobs: Cache<Job>,
     pub(crate) services: Cache<Service>,
     pub(crate) claims: Cache<PersistentVolumeClaim>,
+    pub(crate) budgets: Cache<PodDisruptionBudget>,
 }
 
 /// The node that a pod takes a place of.
@@ -223,13 +225,4 @@ pub(crate) fn scaled(value: &k8s_openapi::apimachinery::pkg::util::intstr::IntOr
             i32::try_from(share).unwrap_or(i32::MAX)
         }
     }
-}
-
-/// A short name for a content, in the letters that Kubernetes uses for hashes.
-pub(crate) fn hash(content: &impl serde::Serialize) -> String {
-    use sha2::{Digest, Sha256};
-    const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let text = serde_json::to_vec(content).unwrap_or_default();
-    let letter = |byte: u8| ALPHABET.get(usize::from(byte) % ALPHABET.len()).map_or('b', |letter| char::from(*letter));
-    Sha256::digest(text).iter().take(10).map(|byte| letter(*byte)).collect()
 }
