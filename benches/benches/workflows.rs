@@ -1,5 +1,5 @@
 //! One-step workflows end to end: API, controller, and a node that does nothing but say how a pod ended. What the control plane itself costs.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -234,7 +234,8 @@ mod tests {
                 if let Some((_, value)) = ty.strip_prefix("map[").and_then(|rest| rest.split_once(']')) {
                     ty = value.trim_start_matches("[]");
                 }
-                let plain = ["string", "bool", "int32", "int64", "byte", "types.UID", "Time", "FieldsV1", "Any"].contains(&ty);
+                let plain = ["string", "bool", "int32", "int64", "float64", "byte", "types.UID", "Time", "MicroTime", "FieldsV1", "Any"]
+                    .contains(&ty);
                 let scalar = ["resource.Quantity", "intstr.IntOrString"].contains(&ty);
                 assert!(plain || scalar || find(ty).is_some() || underlying(ty).is_some(), "{name}.{}: {ty}", field.name);
             }
