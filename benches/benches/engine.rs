@@ -57,10 +57,17 @@ fn drain(run: &mut WorkflowRun, started: &mut VecDeque<(String, String)>) {
     }
 }
 
+/// Bytes of memory of this process.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|s| s.split_whitespace().nth(1)?.parse::<usize>().ok());
+    pages.unwrap_or_default() * 4096
+}
+
 fn main() {
     for width in [1_000, 5_000, 10_000, 100_000] {
         let workflow = fan_out(width);
         let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let before = resident();
         let begin = Instant::now();
         let mut run = WorkflowRun::load(&workflow, Arc::new(Empty), Arc::new(RunConfig::default()), now).unwrap();
         let mut started = VecDeque::new();
@@ -80,8 +87,12 @@ fn main() {
             }
         }
         let elapsed = events.elapsed();
+        // With everything that the run keeps beside the status; below it what the nodes' JSON takes.
+        let bytes = resident().saturating_sub(before) / width;
+        let json_bytes = serde_json::to_vec(&run.workflow().status.nodes).unwrap().len() / width;
         let line = json!({
             "bench": "fan-out", "nodes": width, "phase": run.phase(), "start_ms": submitted.as_millis(), "events": handled,
+            "events_per_s": (f64::from(handled) / elapsed.as_secs_f64()).round(), "bytes_per_node": bytes, "json_bytes_per_node": json_bytes,
             "us_per_event": elapsed.as_micros() / u128::from(handled.max(1)), "total_ms": begin.elapsed().as_millis(),
             "upstream_cpu_ms": match width { 1_000 => Some(3_700), 5_000 => Some(56_400), _ => None },
         });

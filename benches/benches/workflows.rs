@@ -14,10 +14,6 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-// As in the `argo` program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const WORKFLOW: &str = "workflows.argoproj.io/workflow";
 const NODE_ID: &str = "workflows.argoproj.io/node-id";
 /// Upstream 4.1, tuned, on two cores against a real API server.

@@ -23,10 +23,6 @@ use cli::{Cli, Command};
 use commands::{control, delete, get, kinds, lang, lint, list, logs, retry, run, submit, up, watch};
 use failure::{Code, Failure, Outcome};
 
-// A control plane makes and drops many small values: a third of its time with the C library's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // One program does all: under another name, or as a hidden command, it is the executor inside pods and the node's helper. Both come before any thread.
     let mut arguments = std::env::args_os();

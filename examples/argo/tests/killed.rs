@@ -88,3 +88,22 @@ fn ten_kills_and_every_step_ran_once() {
     assert_eq!(written, expected, "{said}{object}");
     assert_eq!(phase, "Succeeded", "{said}{object}");
 }
+
+#[test]
+fn several_workflows_are_waited_for_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let one = |name: &str, command: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: {name}}}\nspec:\n  entrypoint: main\n  templates:\n  \
+             - name: main\n    container: {{image: busybox, command: ['{command}']}}\n---\n"
+        )
+    };
+    let file = home.join("two.yaml");
+    std::fs::write(&file, one("good", "true") + &one("bad", "false")).unwrap();
+    let mut running = up(home);
+    let said = argo(&running, home, &["submit", "--wait", &file.display().to_string()]);
+    running.process.kill().unwrap();
+    running.process.wait().unwrap();
+    assert!(said.contains("good Succeeded at") && said.contains("bad Failed at"), "{said}");
+}

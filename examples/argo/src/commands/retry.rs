@@ -42,23 +42,21 @@ pub struct RetryArgs {
 /// Runs `argo retry`.
 pub async fn run_retry(args: &RetryArgs, session: &Session) -> Outcome {
     let names = args.targets.resolve(session).await?;
-    one_to_attend(&names, &args.attend)?;
     let actor = session.actor().await;
     let options = RetryOptions {
         restart_successful: args.restart_successful,
         node_field_selector: args.node_field_selector.clone().unwrap_or_default(),
         parameters: args.parameter.clone(),
     };
+    let mut running = Vec::new();
     for name in names {
         // Pods go first: were the workflow written before, the controller could take an old pod for the new one.
         let Retry { pods, nodes, .. } = retry(&session.workflow(&name).await?, &options, Timestamp::now(), &actor)?;
         forget(session, &pods, &nodes).await?;
         let changed = session.change(&name, |workflow| Ok(Some(retry(workflow, &options, Timestamp::now(), &actor)?.workflow))).await?;
-        if let Some(workflow) = changed {
-            finish(session, &workflow, &args.attend, args.output).await?;
-        }
+        running.extend(changed);
     }
-    Ok(())
+    finish(session, &running, &args.attend, args.output).await
 }
 
 /// Deletes the pods and task results of nodes that are to run again.
@@ -77,18 +75,13 @@ async fn forget(session: &Session, pods: &[String], nodes: &[String]) -> Outcome
     Ok(())
 }
 
-fn one_to_attend(names: &[String], attend: &Attend) -> Outcome {
-    if attend.is_any() && names.len() > 1 {
-        return Err(Failure::new(Code::Usage, format!("--watch, --wait and --log are for one workflow, and there are {}", names.len())));
-    }
-    Ok(())
-}
-
-async fn finish(session: &Session, workflow: &Workflow, how: &Attend, output: Output) -> Outcome {
+/// Prints what now runs and stays with it, as far as that is asked for.
+async fn finish(session: &Session, workflows: &[Workflow], how: &Attend, output: Output) -> Outcome {
     if !(how.watch || how.log) || !output.is_text() {
-        print_one(workflow, output, session)?;
+        workflows.iter().try_for_each(|workflow| print_one(workflow, output, session))?;
     }
-    if how.is_any() { attend(session, &workflow.metadata.name, how).await } else { Ok(()) }
+    let names: Vec<String> = workflows.iter().map(|w| w.metadata.name.clone()).collect();
+    if how.is_any() { attend(session, &names, how).await } else { Ok(()) }
 }
 
 /// Submit workflows once more.
@@ -115,16 +108,15 @@ pub struct ResubmitArgs {
 /// Runs `argo resubmit`.
 pub async fn run_resubmit(args: &ResubmitArgs, session: &Session) -> Outcome {
     let names = args.targets.resolve(session).await?;
-    one_to_attend(&names, &args.attend)?;
     let actor = session.actor().await;
+    let mut running = Vec::new();
     for name in names {
         let options = ResubmitOptions { memoized: args.memoized, suffix: suffix(), parameters: args.parameter.clone() };
         let mut new = resubmit(&session.workflow(&name).await?, &options, Timestamp::now(), &actor)?;
         if args.priority.is_some() {
             new.spec.priority = args.priority;
         }
-        let created = session.create(&crd::WORKFLOW, &session.namespace, &new, false).await?;
-        finish(session, &created, &args.attend, args.output).await?;
+        running.push(session.create(&crd::WORKFLOW, &session.namespace, &new, false).await?);
     }
-    Ok(())
+    finish(session, &running, &args.attend, args.output).await
 }

@@ -1,5 +1,6 @@
 //! `argo submit`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use argo_core::workflows::{CronWorkflow, Workflow};
@@ -173,8 +174,14 @@ pub async fn run(args: &SubmitArgs, session: &Session) -> Outcome {
             Failure::new(Code::Usage, "there is no workflow to submit").hint("name a file, `-` for standard input, or --from KIND/NAME")
         );
     }
-    if args.attend.is_any() && found.len() > 1 {
-        return Err(Failure::new(Code::Usage, format!("--watch, --wait and --log are for one workflow, and there are {}", found.len())));
+    let namespace_of = |workflow: &Workflow| match workflow.metadata.namespace.as_str() {
+        "" => session.namespace.clone(),
+        named => named.to_owned(),
+    };
+    let namespaces: BTreeSet<String> = found.iter().map(namespace_of).collect();
+    if args.attend.is_any() && namespaces.len() > 1 {
+        let list = namespaces.into_iter().collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(Code::Usage, format!("--watch, --wait and --log are for one namespace, and the workflows are of {list}")));
     }
     if args.dry_run {
         return found.iter().try_for_each(|workflow| print_one(workflow, args.output, session));
@@ -183,19 +190,18 @@ pub async fn run(args: &SubmitArgs, session: &Session) -> Outcome {
     let mut names = Vec::new();
     for mut workflow in found {
         actor.label_creator(&mut workflow.metadata);
-        let namespace =
-            if workflow.metadata.namespace.is_empty() { session.namespace.clone() } else { workflow.metadata.namespace.clone() };
+        let namespace = namespace_of(&workflow);
         let created = session.create(&crd::WORKFLOW, &namespace, &workflow, args.server_dry_run).await?;
         // A live tree and logs say all that the header would.
         if !(args.attend.is_any() && args.output.is_text() && (args.attend.watch || args.attend.log)) {
             print_one(&created, args.output, session)?;
         }
-        names.push((created.metadata.name, namespace));
+        names.push(created.metadata.name);
     }
-    match names.pop() {
-        Some((name, namespace)) if args.attend.is_any() => {
+    match namespaces.into_iter().next() {
+        Some(namespace) if args.attend.is_any() => {
             let session = Session { namespace, ..session.clone() };
-            watch::attend(&session, &name, &args.attend).await
+            watch::attend(&session, &names, &args.attend).await
         }
         _ => Ok(()),
     }

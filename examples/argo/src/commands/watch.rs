@@ -33,10 +33,10 @@ impl Attend {
     }
 }
 
-/// Stays with a workflow until it ends; anything but success is a failure.
-pub async fn attend(session: &Session, name: &str, how: &Attend) -> Outcome {
+/// Stays with workflows of the session's namespace until they end; anything but success is a failure.
+pub async fn attend(session: &Session, names: &[String], how: &Attend) -> Outcome {
     let show = if how.watch { Show::Tree } else { Show::Nothing };
-    let workflows = to_the_end(session, &[name.to_owned()], Follow { show, log: how.log, step_names: false }).await?;
+    let workflows = to_the_end(session, names, Follow { show, log: how.log, step_names: false }).await?;
     for workflow in &workflows {
         if how.watch {
             print(&show::summary::lines(workflow, &Default::default(), Timestamp::now(), session.look))?;
@@ -71,7 +71,7 @@ pub struct WatchArgs {
 /// Runs `argo watch`.
 pub async fn run_watch(args: &WatchArgs, session: &Session) -> Outcome {
     let name = session.resolve(&args.name).await?;
-    attend(session, &name, &Attend { watch: true, ..Attend::default() }).await
+    attend(session, &[name], &Attend { watch: true, ..Attend::default() }).await
 }
 
 /// Wait until workflows end; exit code 0 if all succeeded.
