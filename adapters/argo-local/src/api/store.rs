@@ -13,10 +13,6 @@ use super::{Api, Failure};
 pub(crate) const FIRST_REVISION: u64 = 1000;
 /// How many changes of a table are remembered for watches.
 const REMEMBERED: usize = 8192;
-/// How many bytes of memory they may take, about. A watch that fell behind further is told so, and its client lists again.
-const MOST_REMEMBERED_BYTES: usize = 16 * 1024 * 1024;
-/// How many changes are remembered however large they are.
-const LEAST_REMEMBERED: usize = 64;
 
 /// Namespace and name; the namespace is empty for cluster-wide objects.
 pub(crate) type Key = (String, String);
@@ -40,20 +36,6 @@ pub(crate) struct Event {
     pub(crate) namespace: String,
     /// The event as most watchers read it, made once.
     pub(crate) line: OnceLock<Bytes>,
-    /// Bytes of memory that it holds, about.
-    weight: usize,
-}
-
-/// Bytes of memory that a value takes, about: what its texts take, and what their places in lists and maps do.
-fn weight(value: &Value) -> usize {
-    const PLACE: usize = size_of::<Value>() + size_of::<String>();
-    let inside = match value {
-        Value::String(text) => text.capacity(),
-        Value::Array(list) => list.iter().map(weight).sum(),
-        Value::Object(map) => map.iter().map(|(name, value)| name.capacity().saturating_add(weight(value))).sum(),
-        _ => 0,
-    };
-    inside.saturating_add(PLACE)
 }
 
 /// The objects of one resource.
@@ -61,8 +43,6 @@ fn weight(value: &Value) -> usize {
 pub(crate) struct Table {
     pub(crate) objects: BTreeMap<Key, Arc<Stored>>,
     pub(crate) events: VecDeque<Arc<Event>>,
-    /// Sum of their weights.
-    weight: usize,
     /// What happened up to here is forgotten.
     pub(crate) forgotten: u64,
     /// Counts the lives of the resource: watches of an earlier one end.
@@ -71,7 +51,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(revision: u64) -> Self {
-        Self { objects: BTreeMap::new(), events: VecDeque::new(), weight: 0, forgotten: revision, life: 0 }
+        Self { objects: BTreeMap::new(), events: VecDeque::new(), forgotten: revision, life: 0 }
     }
 
     /// The objects of a namespace, or all.
@@ -153,11 +133,7 @@ impl Api {
             None => table.objects.remove(&key),
         };
         let (namespace, name) = key;
-        // The text of the event comes to about a third of the object that it is made from.
-        let weight = shown.as_ref().map_or(0, |o| weight(&o.value)).saturating_mul(4) / 3;
-        table.weight = table.weight.saturating_add(weight);
         table.events.push_back(Arc::new(Event {
-            weight,
             revision,
             before,
             after: after.clone(),
@@ -165,9 +141,9 @@ impl Api {
             namespace: namespace.clone(),
             line: OnceLock::new(),
         }));
-        while table.events.len() > REMEMBERED || (table.events.len() > LEAST_REMEMBERED && table.weight > MOST_REMEMBERED_BYTES) {
-            let Some(old) = table.events.pop_front() else { break };
-            table.weight = table.weight.saturating_sub(old.weight);
+        if table.events.len() > REMEMBERED
+            && let Some(old) = table.events.pop_front()
+        {
             table.forgotten = old.revision;
         }
         let events = table.events.back().cloned();
@@ -218,32 +194,5 @@ impl Api {
             table.forgotten = self.revision;
         }
         self.look_at_all();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{Api, LEAST_REMEMBERED, MOST_REMEMBERED_BYTES};
-
-    #[test]
-    fn large_changes_are_remembered_for_a_shorter_while() {
-        let mut api = Api::new([0; 32]);
-        let slot = api.registry.get("", "configmaps").unwrap().slot;
-        let mut write = |size: usize, count: usize| {
-            for number in 0..count {
-                let object = json!({"metadata": {"name": "a"}, "data": {"k": "x".repeat(size), "n": number.to_string()}});
-                api.commit(slot, (String::new(), "a".to_owned()), Some(object)).unwrap();
-            }
-            let table = api.table(slot).unwrap();
-            assert_eq!(table.weight, table.events.iter().map(|e| e.weight).sum::<usize>());
-            assert_eq!(table.events.front().unwrap().revision, table.forgotten + 1);
-            table.events.len()
-        };
-        let (large, small) = (write(100_000, 1_000), write(10, 1_000));
-        assert!((LEAST_REMEMBERED..200).contains(&large), "{large}");
-        assert!(small > 1_000, "{small}");
-        assert_eq!(write(MOST_REMEMBERED_BYTES, 70), LEAST_REMEMBERED);
     }
 }
