@@ -2,27 +2,11 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use argo_benches::measure;
 use argo_core::patch::{json as json_patch, merge, strategic};
 use argo_core::{json, yaml};
 use serde_json::{Value, json};
-
-/// Microseconds of one call: the best of five rounds of about a fifth of a second.
-fn measure(mut run: impl FnMut()) -> f64 {
-    let (begin, mut count) = (Instant::now(), 0_u32);
-    while begin.elapsed().as_millis() < 50 {
-        run();
-        count += 1;
-    }
-    let count = count.saturating_mul(4);
-    let round = |run: &mut dyn FnMut()| {
-        let begin = Instant::now();
-        (0..count).for_each(|_| run());
-        begin.elapsed().as_secs_f64() * 1e6 / f64::from(count)
-    };
-    (0..5).map(|_| round(&mut run)).fold(f64::INFINITY, f64::min)
-}
 
 fn report(what: &str, go_us: Option<f64>, run: impl FnMut()) {
     let us = measure(run);

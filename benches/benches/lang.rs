@@ -2,8 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use argo_benches::measure;
 use argo_lang::jsonpath::Missing;
 use argo_lang::lua::Libraries;
 use argo_lang::{
@@ -26,22 +26,6 @@ end
 return hs
 "#;
 const IGNORE: &str = r#"del(.spec.template.spec.containers[] | select(.name == "istio-proxy"))"#;
-
-/// Microseconds of one call: the best of five rounds of about a fifth of a second.
-fn measure(mut run: impl FnMut()) -> f64 {
-    let (begin, mut count) = (Instant::now(), 0_u32);
-    while begin.elapsed().as_millis() < 50 {
-        run();
-        count += 1;
-    }
-    let count = count.saturating_mul(4);
-    let round = |run: &mut dyn FnMut()| {
-        let begin = Instant::now();
-        (0..count).for_each(|_| run());
-        begin.elapsed().as_secs_f64() * 1e6 / f64::from(count)
-    };
-    (0..5).map(|_| round(&mut run)).fold(f64::INFINITY, f64::min)
-}
 
 fn report(language: &str, go_us: Option<f64>, parse: impl FnMut(), run: impl FnMut()) {
     let (parse, run) = (measure(parse), measure(run));

@@ -37,17 +37,7 @@ pub fn duration_text(nanos: i64) -> String {
 /// # Errors
 /// When it is no sequence of numbers with units, or does not fit.
 pub fn parse_duration(text: &str) -> Result<i64, String> {
-    parse_units(text, |unit| {
-        Some(match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return None,
-        })
-    })
+    parse_units(text, nanoseconds)
 }
 
 /// Reads a duration as `xhit/go-str2duration`: as Go's, with days and weeks.
@@ -55,18 +45,22 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
 /// # Errors
 /// When it is no sequence of numbers with units, or does not fit.
 pub fn parse_long_duration(text: &str) -> Result<i64, String> {
-    parse_units(text, |unit| {
-        Some(match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            "d" => 86_400_000_000_000,
-            "w" => 604_800_000_000_000,
-            _ => return None,
-        })
+    parse_units(text, |unit| match unit {
+        "d" => Some(86_400_000_000_000),
+        "w" => Some(604_800_000_000_000),
+        _ => nanoseconds(unit),
+    })
+}
+
+fn nanoseconds(unit: &str) -> Option<u64> {
+    Some(match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return None,
     })
 }
 
