@@ -32,7 +32,7 @@ impl WorkflowRun {
             Ok(prepared) => prepared,
             Err(message) => return Err(self.refuse(&request, &called, &message)),
         };
-        let locals = self.locals(&request, &prepared);
+        let locals = self.locals(&id, &request, &prepared);
         let kept = self.tree.get(&id).and_then(|n| n.inputs.clone());
         let (template, inputs) = match self.process(&prepared, &request, &locals, kept) {
             Ok(processed) => processed,
@@ -184,13 +184,13 @@ impl WorkflowRun {
         }
     }
 
-    fn locals(&self, request: &Request, prepared: &Prepared) -> Layer {
+    fn locals(&self, id: &str, request: &Request, prepared: &Prepared) -> Layer {
         let mut locals = Layer::new();
         locals.insert("node.name".to_owned(), text(request.name.as_str()));
         let attempt = request.flag.as_ref().is_some_and(|f| f.retried);
         let retried = !attempt && retry_strategy(&self.spec.retry_strategy, &prepared.template).is_some();
         if prepared.is_pod() && !retried {
-            let name = argo_core::ids::pod_name(self.name(), &self.id_of(&request.name), &prepared.template.name);
+            let name = argo_core::ids::pod_name(self.name(), id, &prepared.template.name);
             locals.insert("pod.name".to_owned(), text(name));
         }
         locals

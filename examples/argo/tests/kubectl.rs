@@ -3,9 +3,13 @@
 //! Without kubectl on the path nothing is asked, and the test says so; it fails then only where `ARGO_TEST_REQUIRE_KUBECTL` is set.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
+
+use common::Up;
 
 const DEPLOYMENT: &str = "
 apiVersion: apps/v1
@@ -31,32 +35,18 @@ data: {mode: fast}
 
 /// `argo up`, and a folder for its kubeconfig and for kubectl's caches.
 struct Cluster {
-    up: Child,
+    // Before the folder: it ends before that is taken away.
+    _up: Up,
     home: tempfile::TempDir,
-    /// Kept open: a program whose output nobody takes ends.
-    _output: std::io::Lines<BufReader<ChildStdout>>,
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.up.kill();
-        let _ = self.up.wait();
-    }
 }
 
 impl Cluster {
     fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut up = Command::new(env!("CARGO_BIN_EXE_argo"))
-            .args(["up", "--write-kubeconfig"])
-            .arg(home.path().join("kubeconfig"))
-            .env("HOME", home.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(up.stdout.take().unwrap()).lines();
-        assert!(output.by_ref().map_while(Result::ok).any(|line| line.contains("Ctrl-C stops it")), "argo up did not start");
-        Self { up, home, _output: output }
+        let up = Up::start(|command| {
+            command.arg("--write-kubeconfig").arg(home.path().join("kubeconfig")).env("HOME", home.path());
+        });
+        Self { _up: up, home }
     }
 
     fn kubeconfig(&self) -> PathBuf {
