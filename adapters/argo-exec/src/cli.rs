@@ -16,10 +16,10 @@ const TERMINATED: u8 = 143;
 
 #[derive(Parser)]
 #[command(name = "argoexec", about = "The executor inside a workflow pod", disable_version_flag = true)]
-struct Cli {
+pub(crate) struct Cli {
     /// Least level that is logged: debug, info, warn, error.
     #[arg(long, global = true, default_value = "info")]
-    loglevel: String,
+    pub(crate) loglevel: String,
     /// Form of the log: text.
     #[arg(long, global = true, default_value = "text")]
     log_format: String,
@@ -27,11 +27,11 @@ struct Cli {
     #[arg(long, global = true, default_value = "0")]
     gloglevel: String,
     #[command(subcommand)]
-    command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Stage the executor, the template, the script and the input artifacts.
     Init,
     /// Run a command, keep its output and copy its output files.
@@ -76,7 +76,7 @@ enum Command {
 
 #[cfg(feature = "http")]
 #[derive(Subcommand)]
-enum AgentAction {
+pub(crate) enum AgentAction {
     /// Prepare.
     Init,
     /// Run tasks.
@@ -84,14 +84,14 @@ enum AgentAction {
 }
 
 #[derive(Subcommand)]
-enum ArtifactAction {
+pub(crate) enum ArtifactAction {
     /// Delete the artifacts that the tasks of this pod name.
     Delete,
 }
 
 /// Why a subcommand failed.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("starting the asynchronous runtime")]
@@ -145,15 +145,18 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn start_log(level: &str) {
-    let level = match level.to_ascii_lowercase().as_str() {
+    let log = tracing_subscriber::fmt().with_max_level(log_level(level)).with_writer(std::io::stderr).with_ansi(false).with_target(false);
+    let _ = log.try_init();
+}
+
+pub(crate) fn log_level(name: &str) -> tracing::Level {
+    match name.to_ascii_lowercase().as_str() {
         "trace" => tracing::Level::TRACE,
         "debug" => tracing::Level::DEBUG,
         "warn" | "warning" => tracing::Level::WARN,
         "error" | "fatal" | "panic" => tracing::Level::ERROR,
         _ => tracing::Level::INFO,
-    };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).with_target(false);
-    let _ = log.try_init();
+    }
 }
 
 /// Leaves the message a container ends with for the kubelet, if it keeps a file for it.

@@ -3,7 +3,7 @@
 use argo_core::workflows::{Data, Template};
 
 use crate::artifact::{Location, LocationError, StoreError, store};
-use crate::wait::{Reporter, WaitError};
+use crate::wait::{Announced, Reporter, WaitError};
 use crate::{Paths, Settings};
 
 /// Why a data template failed.
@@ -47,7 +47,7 @@ pub(crate) async fn run(text: &str, mut template: Template, settings: Settings, 
     let names = list(&data, &template, &settings, paths).await?;
     let value = transform(&data, names.into())?;
     template.outputs.result = Some(value.to_string());
-    Ok(reporter.complete(&template.outputs, None).await?)
+    Ok(reporter.complete(&template.outputs, None, Announced::Yes).await?)
 }
 
 async fn list(data: &Data, template: &Template, settings: &Settings, paths: &Paths) -> Result<Vec<String>, DataError> {

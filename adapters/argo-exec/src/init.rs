@@ -120,12 +120,13 @@ pub fn stage(template: &Template, template_text: &str, own: &Path, link: bool, p
 /// # Errors
 /// Something could not be staged or loaded.
 pub async fn run(template: &Template, template_text: &str, settings: &Settings, paths: &Paths) -> Result<(), InitError> {
-    let own = std::env::current_exe().map_err(InitError::OwnExecutable)?;
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
-    // Either says that all containers see one program, the second also where.
-    let shared = set("ARGO_LOCAL_EXECUTOR").map(PathBuf::from);
-    let link = shared.is_some() || set("ARGO_EXEC_LINK").is_some();
-    stage(template, template_text, &shared.unwrap_or(own), link, paths)?;
+    match &settings.shared_executor {
+        Some(shared) => stage(template, template_text, shared, true, paths)?,
+        None => {
+            let own = std::env::current_exe().map_err(InitError::OwnExecutable)?;
+            stage(template, template_text, &own, settings.link_executor, paths)?;
+        }
+    }
     Ok(load_inputs(template, settings, paths).await?)
 }
 

@@ -34,6 +34,10 @@ pub struct Settings {
     pub progress_patch_tick: Duration,
     /// Folder that stands for all object stores, `ARGO_LOCAL_ARTIFACTS`.
     pub local_artifacts: Option<PathBuf>,
+    /// Where all containers see the executor's program already, `ARGO_LOCAL_EXECUTOR`.
+    pub shared_executor: Option<PathBuf>,
+    /// Whether all containers see this program where it is, so that a link to it will do, `ARGO_EXEC_LINK`.
+    pub link_executor: bool,
 }
 
 /// Why the environment does not say enough.
@@ -113,6 +117,8 @@ impl Settings {
             progress_file_tick: duration(lookup, "ARGO_PROGRESS_FILE_TICK_DURATION", Duration::from_secs(3))?,
             progress_patch_tick: duration(lookup, "ARGO_PROGRESS_PATCH_TICK_DURATION", Duration::from_secs(60))?,
             local_artifacts: lookup("ARGO_LOCAL_ARTIFACTS").filter(|v| !v.is_empty()).map(PathBuf::from),
+            shared_executor: lookup("ARGO_LOCAL_EXECUTOR").filter(|v| !v.is_empty()).map(PathBuf::from),
+            link_executor: lookup("ARGO_EXEC_LINK").is_some_and(|v| !v.is_empty()),
         })
     }
 

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use argo_exec::wait::{Reporter, WaitError, supervise};
-use argo_exec::{Paths, Settings};
+use argo_exec::{Paths, Settings, Stop};
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ impl Pod {
         let settings = Settings::from_lookup(&|name| self.lookup(name)).unwrap();
         let template = serde_json::from_value(self.template.clone()).unwrap();
         let reporter = Reporter::new(self.client.clone(), &settings);
-        supervise(template, settings, self.paths(), reporter).await
+        supervise(template, settings, self.paths(), reporter, Stop::never()).await
     }
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {

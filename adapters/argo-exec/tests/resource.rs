@@ -11,7 +11,7 @@ use std::time::Duration;
 use argo_core::workflows::Outputs;
 use argo_exec::artifact::collect;
 use argo_exec::resource::{ResourceError, supervise};
-use argo_exec::wait::Reporter;
+use argo_exec::wait::{Announced, Reporter};
 use argo_exec::{Paths, Settings};
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
@@ -213,7 +213,7 @@ async fn reports_survive_faults() {
         let reporter = Reporter::new(client.clone(), &settings());
         reporter.announce().await.unwrap();
         let outputs = Outputs { result: Some("r".to_owned()), ..Outputs::default() };
-        reporter.complete(&outputs, Some("1/1".to_owned())).await.unwrap();
+        reporter.complete(&outputs, Some("1/1".to_owned()), Announced::Yes).await.unwrap();
         assert_eq!(reported(&client).await, json!({"result": "r"}), "{faults:?}");
     }
 }
@@ -226,9 +226,9 @@ async fn a_result_that_is_refused_is_said_at_once() {
     let error = reporter.announce().await.unwrap_err();
     assert_eq!(error.to_string(), "task result wf-1");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "fault (the pod's service account lacks this right)");
-    assert!(reporter.complete(&Outputs::default(), None).await.is_err());
+    assert!(reporter.complete(&Outputs::default(), None, Announced::No).await.is_err());
     assert_eq!(start.elapsed(), Duration::ZERO);
-    reporter.complete(&Outputs::default(), None).await.unwrap();
+    reporter.complete(&Outputs::default(), None, Announced::No).await.unwrap();
     assert_eq!(reported(&client).await, json!({}));
 }
 

@@ -192,6 +192,12 @@ impl LocalCluster {
         ApiService::new(Arc::clone(&self.shared), Some(user))
     }
 
+    /// Gives the services of users, for whoever outlives this handle.
+    pub fn services(&self) -> impl Fn(Identity) -> ApiService + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move |user| ApiService::new(Arc::clone(&shared), Some(user))
+    }
+
     /// Where the server listens, if it does.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {

@@ -13,10 +13,10 @@ use argo_kube::{ControllerConfig, RolloutController, WorkflowController, crd};
 use argo_local::node::{ApiAccess, Images, Node, NodeOptions, Program};
 use argo_local::{LocalCluster, LocalClusterOptions, StartError};
 use kube::Client;
-use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::executor::Executor;
 use crate::failure::{Code, Failure, Outcome};
 
 /// Image name of the executor: no registry has it, this program is it.
@@ -84,8 +84,11 @@ impl Embedded {
         let program = std::env::current_exe().map_err(|e| cannot_start(format!("this program's own file is not known: {e}")))?;
         let mut node_options = NodeOptions::new("local", folder.join("node"));
         node_options.survive = options.data.is_some();
-        node_options.executor = vec![program.into_os_string(), "argoexec".into()];
+        // Under that name this program is the executor.
+        node_options.executor = vec![program.into_os_string()];
+        node_options.residents = Some(Executor::of(&cluster));
         node_options.executor_image = EXECUTOR_IMAGE.to_owned();
+        node_options.artifacts = Some(folder.join("artifacts"));
         node_options.images = images;
         node_options.api = cluster.address().zip(cluster.ca_pem()).map(|(address, ca)| ApiAccess {
             host: address.ip().to_string(),
@@ -96,7 +99,7 @@ impl Embedded {
         cluster.set_node_backend(node.backend());
 
         let (stop, stopping) = watch::channel(false);
-        let run = Arc::new(config(&folder.join("artifacts")));
+        let run = Arc::new(config());
         let workflows = WorkflowController::new(client.clone(), ControllerConfig { run, ..ControllerConfig::default() });
         let rollouts = RolloutController::new(client.clone(), String::new());
         let workloads = argo_local::controllers::workload::run_all(client.clone(), stopped(stopping.clone()));
@@ -226,12 +229,7 @@ fn images(texts: &[String]) -> Outcome<Images> {
 }
 
 /// How workflows run here: artifacts go to a folder that stands for all object stores, mounted into the executor's containers.
-fn config(artifacts: &Path) -> RunConfig {
-    let folder = artifacts.display().to_string();
-    let executor = json!({
-        "env": [{"name": "ARGO_LOCAL_ARTIFACTS", "value": folder}],
-        "volumeMounts": [{"name": "local-artifacts", "mountPath": folder}],
-    });
+fn config() -> RunConfig {
     let images: BTreeMap<String, ImageConfig> = IMAGES
         .iter()
         .map(|(name, entrypoint, cmd)| {
@@ -248,8 +246,6 @@ fn config(artifacts: &Path) -> RunConfig {
             executor_image: EXECUTOR_IMAGE.to_owned(),
             images,
             artifact_repository: Some(repository),
-            executor: Some(executor),
-            volumes: vec![json!({"name": "local-artifacts", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}})],
             ..PodOptions::default()
         },
         ..RunConfig::default()

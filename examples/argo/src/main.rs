@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod embedded;
+mod executor;
 mod failure;
 mod follow;
 mod manifest;

@@ -15,8 +15,7 @@ use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::wait::termination;
-use crate::{ApiError, SettingsError};
+use crate::{ApiError, SettingsError, Stop};
 
 pub mod http;
 
@@ -80,11 +79,11 @@ pub async fn run(client: Client, workflow: &str, workers: Option<usize>) -> Resu
     let permits = Arc::new(Semaphore::new(workers.unwrap_or(WORKERS).max(1)));
     let mut agent =
         Agent { client, sets: sets.clone(), workflow: workflow.to_owned(), taken: BTreeSet::new(), permits, done, tasks: JoinSet::new() };
-    let mut asked = termination();
+    let mut stop = Stop::on_signals();
     tokio::select! {
         ended = agent.follow() => ended,
         () = report(&sets, workflow, results) => Ok(()),
-        Some(()) = asked.recv() => Ok(()),
+        () = stop.asked() => Ok(()),
     }
 }
 

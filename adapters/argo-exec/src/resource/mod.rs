@@ -13,8 +13,8 @@ use kube::api::{WatchEvent, WatchParams};
 use serde_json::{Value, json};
 
 use crate::ApiError;
-use crate::wait::{Reporter, WaitError, termination};
-use crate::{Paths, Settings, parse_duration};
+use crate::wait::{Announced, Reporter, WaitError};
+use crate::{Paths, Settings, Stop, parse_duration};
 
 mod act;
 mod condition;
@@ -126,12 +126,12 @@ pub async fn supervise(
     reporter: &Reporter,
 ) -> Result<(), ResourceError> {
     reporter.announce().await?;
-    let mut asked = termination();
+    let mut stop = Stop::on_signals();
     let done = tokio::select! {
         done = work(action, &mut template, settings, paths, reporter.client()) => done,
-        Some(()) = asked.recv() => Err(ResourceError::Stopped),
+        () = stop.asked() => Err(ResourceError::Stopped),
     };
-    let reported = reporter.complete(&template.outputs, None).await;
+    let reported = reporter.complete(&template.outputs, None, Announced::Yes).await;
     done?;
     Ok(reported?)
 }

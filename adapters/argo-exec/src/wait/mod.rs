@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use argo_core::workflows::Template;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ApiError;
@@ -13,7 +12,7 @@ use crate::emissary::{read_number, write_whole};
 use crate::init::container_folder;
 use crate::template::{main_containers, sidecars};
 use crate::watch::FolderWatch;
-use crate::{Paths, Settings};
+use crate::{Paths, Settings, Stop};
 
 mod outputs;
 mod pod;
@@ -21,8 +20,8 @@ mod progress;
 mod report;
 
 pub use outputs::{MAX_RESULT, ParameterError};
-pub use report::Reporter;
 pub(crate) use report::client;
+pub use report::{Announced, Reporter};
 
 use pod::PodWatch;
 use progress::Progress;
@@ -31,6 +30,8 @@ use progress::Progress;
 const GRACE: Duration = Duration::from_secs(30);
 /// After a kill, how long a container's end is waited for.
 const AFTER_KILL: Duration = Duration::from_secs(10);
+/// What has ended by then is reported without having been announced, and its pod is not watched: most steps of a workflow are short.
+const SHORT: Duration = Duration::from_millis(100);
 /// The files are looked at this often even if nothing seems to change.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -92,18 +93,21 @@ pub enum WaitError {
 /// The first thing that went wrong; or several, as one message.
 pub async fn run(template: Template, settings: Settings, paths: Paths) -> Result<(), WaitError> {
     let reporter = Reporter::connect(&settings).await?;
-    supervise(template, settings, paths, reporter).await
+    supervise(template, settings, paths, reporter, Stop::on_signals()).await
 }
 
-/// Runs `wait` with a given way to the API.
+/// Runs `wait` with a given way to the API, until the containers have ended or it is asked to end.
 ///
 /// # Errors
 /// See [`run`].
-pub async fn supervise(mut template: Template, settings: Settings, paths: Paths, reporter: Reporter) -> Result<(), WaitError> {
-    let mut containers = Containers::new(&template, &settings, paths.clone(), &reporter);
-    let announced = tokio::spawn({
+pub async fn supervise(mut template: Template, settings: Settings, paths: Paths, reporter: Reporter, stop: Stop) -> Result<(), WaitError> {
+    let mut containers = Containers::new(&template, &settings, paths.clone(), &reporter, stop);
+    let announcement = tokio::spawn({
         let reporter = reporter.clone();
-        async move { reporter.announce().await }
+        async move {
+            tokio::time::sleep(SHORT).await;
+            reporter.announce().await
+        }
     });
     let mut errors = Vec::new();
     if let Err(e) = containers.wait_for_mains(&reporter).await {
@@ -113,8 +117,15 @@ pub async fn supervise(mut template: Template, settings: Settings, paths: Paths,
     containers.tell(&containers.sidecars(), 15);
     let (outputs, failed) = outputs::collect(&mut template, &settings, &paths).await;
     errors.extend(failed);
-    let _ = announced.await;
-    if let Err(e) = reporter.complete(&outputs, containers.progress.last()).await {
+    // What is not announced yet needs no announcement; one that is under way must not come after the report.
+    let announced = if containers.begun.elapsed() >= SHORT {
+        let _ = announcement.await;
+        Announced::Yes
+    } else {
+        announcement.abort();
+        Announced::No
+    };
+    if let Err(e) = reporter.complete(&outputs, containers.progress.last(), announced).await {
         errors.push(e);
     }
     containers.stop_sidecars().await;
@@ -133,15 +144,16 @@ struct Containers {
     mains: Vec<String>,
     sidecars: Vec<String>,
     paths: Paths,
-    changes: mpsc::Receiver<()>,
+    begun: Instant,
+    changes: FolderWatch,
     pod: PodWatch,
-    terminated: mpsc::Receiver<()>,
+    stop: Stop,
     deadline: Option<Instant>,
     progress: Progress,
 }
 
 impl Containers {
-    fn new(template: &Template, settings: &Settings, paths: Paths, reporter: &Reporter) -> Self {
+    fn new(template: &Template, settings: &Settings, paths: Paths, reporter: &Reporter, stop: Stop) -> Self {
         let (mains, sidecars) = (main_containers(template), sidecars(template));
         let mut folders = Vec::new();
         for name in mains.iter().chain(&sidecars) {
@@ -158,9 +170,10 @@ impl Containers {
             mains,
             sidecars,
             paths,
-            changes: folder_changes(folders),
-            pod: PodWatch::start(reporter.client(), settings),
-            terminated: termination(),
+            begun: Instant::now(),
+            changes: FolderWatch::new(&folders),
+            pod: PodWatch::start(reporter.client(), settings, SHORT),
+            stop,
             deadline,
             progress: Progress::new(settings),
         }
@@ -198,7 +211,7 @@ impl Containers {
             let left = self.running(&self.mains);
             let Some(first) = left.first().cloned() else { return Ok(()) };
             tokio::select! {
-                Some(()) = self.changes.recv() => {}
+                () = self.changes.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
                 signal = self.pod.next() => {
                     if let Some(signal) = signal {
@@ -217,7 +230,7 @@ impl Containers {
                     kill_at = Some(now + self.grace());
                     give_up_at = Some(now + self.grace() + AFTER_KILL);
                 }
-                Some(()) = self.terminated.recv() => {
+                () = self.stop.asked() => {
                     // The pod is being deleted: the others are told too, and all are killed after the pod's grace. What is there by then is reported before.
                     let grace = self.grace();
                     give_up_at = Some(Instant::now() + grace.saturating_sub(Duration::from_secs(5)).max(grace / 2));
@@ -241,7 +254,7 @@ impl Containers {
                 return;
             }
             tokio::select! {
-                Some(()) = self.changes.recv() => {}
+                () = self.changes.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
                 signal = self.pod.next() => {
                     if let Some(signal) = signal {
@@ -266,45 +279,4 @@ async fn at(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-/// Says when files of other containers may have changed.
-fn folder_changes(folders: Vec<PathBuf>) -> mpsc::Receiver<()> {
-    let (changed, changes) = mpsc::channel(1);
-    let watch = FolderWatch::new(&folders);
-    let started = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
-        while !matches!(changed.try_send(()), Err(mpsc::error::TrySendError::Closed(()))) {
-            watch.wait();
-        }
-    });
-    if let Err(e) = started {
-        tracing::warn!("files are looked at now and then only: {e}");
-    }
-    changes
-}
-
-/// Says when this process is asked to end.
-#[cfg(unix)]
-pub(crate) fn termination() -> mpsc::Receiver<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (asked, asks) = mpsc::channel(1);
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let asked = asked.clone();
-        match signal(kind) {
-            Ok(mut signals) => {
-                tokio::spawn(async move {
-                    while signals.recv().await.is_some() {
-                        let _ = asked.try_send(());
-                    }
-                });
-            }
-            Err(e) => tracing::warn!("signals are not seen: {e}"),
-        }
-    }
-    asks
-}
-
-#[cfg(not(unix))]
-pub(crate) fn termination() -> mpsc::Receiver<()> {
-    mpsc::channel(1).1
 }

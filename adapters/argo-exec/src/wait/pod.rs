@@ -49,12 +49,19 @@ pub(super) struct PodWatch {
 }
 
 impl PodWatch {
-    pub(super) fn start(client: &Client, settings: &Settings) -> Self {
+    /// Begins to follow it after a while: what the pod says until then is seen at the first look.
+    pub(super) fn start(client: &Client, settings: &Settings, after: Duration) -> Self {
         let (send, seen) = mpsc::channel(16);
         if settings.pod_name.is_empty() {
             tracing::warn!("ARGO_POD_NAME is not set: the pod cannot be stopped through its annotation");
         } else {
-            tokio::spawn(follow(Api::default_namespaced(client.clone()), settings.pod_name.clone(), send));
+            let (pods, name) = (Api::default_namespaced(client.clone()), settings.pod_name.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(after).await;
+                if !send.is_closed() {
+                    follow(pods, name, send).await;
+                }
+            });
         }
         Self { seen, signal: None, terminated: BTreeSet::new(), grace: None }
     }

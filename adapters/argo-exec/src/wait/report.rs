@@ -5,7 +5,7 @@ use std::time::Duration;
 use argo_core::workflows::Outputs;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
-use kube::{Api, Client, Config};
+use kube::{Client, Config, Resource};
 use serde_json::{Value, json};
 
 use super::WaitError;
@@ -24,7 +24,8 @@ const TRIES: u32 = 60;
 #[derive(Clone)]
 pub struct Reporter {
     client: Client,
-    results: Api<DynamicObject>,
+    /// Path of the task results in the API.
+    results: String,
     name: String,
     workflow: String,
     workflow_uid: String,
@@ -76,7 +77,7 @@ impl Reporter {
             plural: "workflowtaskresults".to_owned(),
         };
         Self {
-            results: Api::default_namespaced_with(client.clone(), &resource),
+            results: DynamicObject::url_path(&resource, Some(client.default_namespace())),
             client,
             name: settings.node_id.clone(),
             workflow: settings.workflow.clone(),
@@ -95,13 +96,18 @@ impl Reporter {
     /// # Errors
     /// The API refuses it.
     pub async fn announce(&self) -> Result<(), WaitError> {
-        self.create(self.object("false", json!({}))).await
+        let object = self.object("false", json!({}));
+        match self.send(How::Create, &object).await {
+            // Made by an earlier try whose answer was lost, or by this pod before it was restarted.
+            Err(e) if has_code(&e, 409) => Ok(()),
+            other => other.map_err(|e| self.failed(e)),
+        }
     }
 
     /// Reports progress; a failure is no more than logged.
     pub(crate) async fn progress(&self, progress: String) {
         let patch = json!({"progress": progress});
-        if let Err(e) = self.results.patch(&self.name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        if let Err(e) = self.send_once(How::Patch, &patch).await {
             tracing::info!("progress {progress} is not reported: {}", ApiError::from(e));
         }
     }
@@ -110,19 +116,29 @@ impl Reporter {
     ///
     /// # Errors
     /// The API refuses them, or does not answer for about two minutes.
-    pub async fn complete(&self, outputs: &Outputs, progress: Option<String>) -> Result<(), WaitError> {
+    pub async fn complete(&self, outputs: &Outputs, progress: Option<String>, announced: Announced) -> Result<(), WaitError> {
         let outputs = serde_json::to_value(outputs).map_err(|source| WaitError::Shape { name: self.name.clone(), source })?;
         let mut content = json!({"outputs": outputs});
         if let (Some(progress), Some(content)) = (progress, content.as_object_mut()) {
             content.insert("progress".to_owned(), progress.into());
         }
+        // With the labels: a task result of an earlier try of this pod may have others.
         let object = self.object("true", content);
-        // The labels too: a task result of an earlier try of this pod may have others.
-        match self.send(&Request::Patch(&object)).await {
-            Err(e) if has_code(&e, 404) => self.create(object).await,
-            Err(e) => Err(self.failed(e)),
-            Ok(()) => Ok(()),
+        // A task result may be there although nobody knows of it, and gone although it was there.
+        let (first, second) = match announced {
+            Announced::Yes => (How::Patch, How::Create),
+            Announced::No => (How::Create, How::Patch),
+        };
+        let mut last = Ok(());
+        for how in [first, second, first] {
+            last = self.send(how, &object).await;
+            match (&last, how) {
+                (Err(e), How::Patch) if has_code(e, 404) => {}
+                (Err(e), How::Create) if has_code(e, 409) => {}
+                _ => break,
+            }
         }
+        last.map_err(|e| self.failed(e))
     }
 
     fn failed(&self, source: kube::Error) -> WaitError {
@@ -149,17 +165,11 @@ impl Reporter {
         object
     }
 
-    async fn create(&self, object: Value) -> Result<(), WaitError> {
-        let object: DynamicObject =
-            serde_json::from_value(object).map_err(|source| WaitError::Shape { name: self.name.clone(), source })?;
-        self.send(&Request::Create(&object)).await.map_err(|e| self.failed(e))
-    }
-
-    async fn send(&self, request: &Request<'_>) -> Result<(), kube::Error> {
+    async fn send(&self, how: How, object: &Value) -> Result<(), kube::Error> {
         let mut pause = Duration::from_millis(100);
         for _ in 1..TRIES {
-            match self.send_once(request).await {
-                Err(e) if worth_another_try(&e) => {
+            match self.send_once(how, object).await {
+                Err(e) if worth_another_try(&e) && !(how == How::Create && has_code(&e, 409)) => {
                     tracing::warn!(result = %self.name, "the API does not take it, trying again in {pause:?}: {}", ApiError::from(e));
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(20));
@@ -167,23 +177,34 @@ impl Reporter {
                 other => return other,
             }
         }
-        self.send_once(request).await
+        self.send_once(how, object).await
     }
 
-    async fn send_once(&self, request: &Request<'_>) -> Result<(), kube::Error> {
-        match request {
-            Request::Create(object) => match self.results.create(&PostParams::default(), object).await {
-                // Made by an earlier try whose answer was lost, or by this pod before it was restarted.
-                Err(e) if has_code(&e, 409) => Ok(()),
-                other => other.map(drop),
-            },
-            Request::Patch(object) => self.results.patch(&self.name, &PatchParams::default(), &Patch::Merge(object)).await.map(drop),
-        }
+    async fn send_once(&self, how: How, object: &Value) -> Result<(), kube::Error> {
+        let results = kube::core::Request::new(self.results.as_str());
+        let request = match how {
+            How::Create => serde_json::to_vec(object)
+                .map_err(kube::core::request::Error::SerializeBody)
+                .and_then(|body| results.create(&PostParams::default(), body)),
+            How::Patch => results.patch(&self.name, &PatchParams::default(), &Patch::Merge(object)),
+        };
+        // What the API says it is now is of no use here.
+        self.client.request_text(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
     }
 }
 
+/// Whether a task result was made before the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// By [`Reporter::announce`].
+    Yes,
+    /// It may not be there.
+    No,
+}
+
 /// What can be sent again and does the same.
-enum Request<'a> {
-    Create(&'a DynamicObject),
-    Patch(&'a Value),
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Create,
+    Patch,
 }

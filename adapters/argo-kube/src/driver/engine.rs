@@ -65,13 +65,15 @@ pub struct Decision<E> {
     pub effects: Vec<Keyed<E>>,
     /// JSON merge patch of the object, or nothing.
     pub patch: Option<Value>,
+    /// How long the patch may wait for what is decided next, to be written together with it.
+    pub patience: SignedDuration,
     /// When to ask again if nothing happens before.
     pub wake_at: Option<Timestamp>,
 }
 
 impl<E> Default for Decision<E> {
     fn default() -> Self {
-        Self { effects: Vec::new(), patch: None, wake_at: None }
+        Self { effects: Vec::new(), patch: None, patience: SignedDuration::ZERO, wake_at: None }
     }
 }
 

@@ -95,7 +95,7 @@ impl<R: Reconciler> Engine for Level<R> {
             Ok(plan) => {
                 let patch = difference(&self.status, &plan.status).map(|status| json!({ "status": status }));
                 self.status = plan.status;
-                Decision { effects: plan.effects, patch, wake_at: plan.wake_at }
+                Decision { effects: plan.effects, patch, wake_at: plan.wake_at, ..Decision::default() }
             }
             Err(error) => {
                 tracing::error!(name = object.metadata.name.as_deref().unwrap_or_default(), %error, "the object cannot be read");

@@ -22,6 +22,8 @@ pub(super) struct Cell<E: Engine> {
     base: Value,
     /// What is decided and not yet written.
     pending: Option<Value>,
+    /// Until when what is decided may wait for more.
+    due: Option<Timestamp>,
     /// What waits for `pending` to be written.
     after: Vec<Keyed<E::Effect>>,
     /// What waits for its time.
@@ -32,6 +34,8 @@ pub(super) struct Cell<E: Engine> {
 
 enum Written {
     Done,
+    /// Not yet: more may come.
+    Held,
     /// The object changed meanwhile and the engine has seen it.
     Changed,
     Gone,
@@ -46,6 +50,7 @@ impl<E: Engine> Inner<E> {
             version: String::new(),
             base: json!({}),
             pending: None,
+            due: None,
             after: Vec::new(),
             later: Vec::new(),
             failures: 0,
@@ -104,7 +109,8 @@ impl<E: Engine> Inner<E> {
         loop {
             let mut again = false;
             let now = self.clock.now();
-            let Decision { effects, patch, wake_at } = cell.engine.decide(now);
+            let Decision { effects, patch, patience, wake_at } = cell.engine.decide(now);
+            let decided = patch.is_some() || !effects.is_empty();
             let (before, after): (Vec<_>, Vec<_>) = effects.into_iter().partition(|k| E::stage(&k.effect) == Stage::BeforeStatus);
             self.carry_out(key, cell, before, &mut again).await;
             cell.after.extend(after);
@@ -114,7 +120,12 @@ impl<E: Engine> Inner<E> {
                     none => *none = Some(patch),
                 }
             }
-            match self.write(key, cell).await {
+            if decided {
+                let due = now.checked_add(patience).unwrap_or(now);
+                cell.due = Some(cell.due.map_or(due, |earlier| earlier.min(due)));
+            }
+            let gathers = cell.pending.is_some() && cell.due.is_some_and(|due| due > self.clock.now());
+            match if gathers { Written::Held } else { self.write(key, cell).await } {
                 Written::Done => {
                     let due = std::mem::take(&mut cell.after);
                     let now = self.clock.now();
@@ -129,9 +140,10 @@ impl<E: Engine> Inner<E> {
                 // The watch will say so too, and then the engine is dropped.
                 Written::Gone => {
                     cell.pending = None;
+                    cell.due = None;
                     return None;
                 }
-                Written::Failed => {}
+                Written::Held | Written::Failed => {}
             }
             let now = self.clock.now();
             let (due, held): (Vec<_>, Vec<_>) = std::mem::take(&mut cell.later).into_iter().partition(|(at, _)| *at <= now);
@@ -140,7 +152,10 @@ impl<E: Engine> Inner<E> {
             if again {
                 continue;
             }
-            let retry_at = cell.pending.as_ref().and_then(|_| now.checked_add(self.backoff(cell.failures)).ok());
+            let retry_at = match cell.due {
+                Some(due) if gathers => Some(due),
+                _ => cell.pending.as_ref().and_then(|_| now.checked_add(self.backoff(cell.failures)).ok()),
+            };
             return [wake_at, retry_at].into_iter().flatten().chain(cell.later.iter().map(|(at, _)| *at)).min();
         }
     }
@@ -233,6 +248,7 @@ impl<E: Engine> Inner<E> {
                         let resend = observe(cell, &Arc::new(object), self.clock.now()) && E::ON_CONFLICT == OnConflict::Resend;
                         if !resend {
                             cell.pending = None;
+                            cell.due = None;
                             return Written::Changed;
                         }
                     }
@@ -260,6 +276,7 @@ fn observe<E: Engine>(cell: &mut Cell<E>, object: &Arc<DynamicObject>, now: Time
         cell.base = status;
         // Decided from a status that is no more; the engine decides again from this one.
         cell.pending = None;
+        cell.due = None;
         cell.after.clear();
     }
     cell.engine.observe(object, ours, now);
@@ -270,6 +287,7 @@ fn settle<E: Engine>(cell: &mut Cell<E>) {
     if let Some(status) = cell.pending.take().as_ref().and_then(|patch| patch.get("status")) {
         merge_patch(&mut cell.base, status);
     }
+    cell.due = None;
     cell.failures = 0;
 }
 

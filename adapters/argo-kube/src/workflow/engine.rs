@@ -40,6 +40,7 @@ pub(super) struct WorkflowEngine {
     key: Key,
     caches: Arc<Caches>,
     config: Arc<RunConfig>,
+    patience: SignedDuration,
     seen: Option<Arc<DynamicObject>>,
     /// The object is to be loaded before anything else is decided.
     stale: bool,
@@ -56,11 +57,12 @@ pub(super) struct WorkflowEngine {
 }
 
 impl WorkflowEngine {
-    pub(super) fn new(key: &Key, caches: Arc<Caches>, config: Arc<RunConfig>) -> Self {
+    pub(super) fn new(key: &Key, caches: Arc<Caches>, config: Arc<RunConfig>, patience: SignedDuration) -> Self {
         Self {
             key: key.clone(),
             caches,
             config,
+            patience,
             seen: None,
             stale: false,
             postponed: None,
@@ -305,6 +307,9 @@ impl Engine for WorkflowEngine {
                 decision.effects.push(Keyed { id, effect: WorkflowEffect::Run(effect) });
             }
             decision.patch = run.take_patch();
+            if !is_terminal(run.phase()) && !decision.effects.iter().any(|keyed| awaited(&keyed.effect)) {
+                decision.patience = self.patience;
+            }
             decision.wake_at = run.poll_timeout();
             if is_terminal(run.phase()) && decision.wake_at.is_none() {
                 let finished = decision.patch.as_ref().and_then(|p| p.pointer("/status/finishedAt")).and_then(Value::as_str);
@@ -386,6 +391,11 @@ impl Engine for WorkflowEngine {
             _ => None,
         }
     }
+}
+
+/// Whether somebody else waits for what is done after the status is written.
+fn awaited(effect: &WorkflowEffect) -> bool {
+    matches!(effect, WorkflowEffect::Run(Effect::ReleaseLocks { .. } | Effect::DeleteClaim { .. }) | WorkflowEffect::Delete)
 }
 
 fn is_terminal(phase: &str) -> bool {

@@ -7,6 +7,7 @@ mod locks;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use argo_dag::RunConfig;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -54,6 +55,8 @@ pub struct ControllerConfig {
     pub events: bool,
     /// How workflows are run and their pods made.
     pub run: Arc<RunConfig>,
+    /// Changes of a workflow's status that come within this time are written at once. What starts pods never waits for it, nor does a workflow's end.
+    pub gather: Duration,
     /// How the driver works.
     pub driver: DriverOptions,
     /// Where the time comes from.
@@ -68,6 +71,7 @@ impl Default for ControllerConfig {
             config_maps: String::new(),
             events: true,
             run: Arc::new(RunConfig::default()),
+            gather: Duration::from_millis(20),
             driver: DriverOptions::default(),
             clock: Arc::new(SystemClock),
         }
@@ -140,7 +144,9 @@ impl WorkflowController {
         };
         let engines = Arc::clone(&caches);
         let run_config = Arc::clone(&config.run);
-        let make = move |key: &driver::Key| WorkflowEngine::new(key, Arc::clone(&engines), Arc::clone(&run_config));
+        let patience = jiff::SignedDuration::try_from(config.gather).unwrap_or_default();
+        let make = move |key: &driver::Key| WorkflowEngine::new(key, Arc::clone(&engines), Arc::clone(&run_config), patience);
+
         let driver = Driver::new(client.clone(), primary, interpreter, make, Arc::clone(&config.clock), config.driver.clone());
         let driving = async {
             // A workflow must not be told that a template is missing while templates are still being listed.

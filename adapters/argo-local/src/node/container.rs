@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::Context;
 use super::env::{Environment, environment};
+use super::resident::{Call, ResidentRun};
 use super::spec::{Mount, RunDir, RunSpec, Sandbox};
 use super::status::POD_IP;
 use super::tools::{Tools, WHERE};
@@ -70,6 +71,14 @@ fn user(pod: &Pod, container: &Container) -> (Option<u32>, Option<u32>) {
     (number(user), number(group))
 }
 
+/// How a container is run.
+pub(crate) enum Plan {
+    /// As a process of its own.
+    Process(Box<RunSpec>),
+    /// By the node itself.
+    Resident(Box<dyn ResidentRun>),
+}
+
 /// Everything for one run of a container.
 ///
 /// # Errors
@@ -80,7 +89,7 @@ pub(crate) async fn plan(
     container: &Container,
     volumes: &BTreeMap<String, PathBuf>,
     dir: &RunDir,
-) -> Result<RunSpec, Trouble> {
+) -> Result<Plan, Trouble> {
     let image = container.image.as_deref().unwrap_or_default();
     let (command, args) = (container.command.clone().unwrap_or_default(), container.args.clone().unwrap_or_default());
     let is_executor = !ctx.options.executor_image.is_empty() && image == ctx.options.executor_image;
@@ -93,6 +102,9 @@ pub(crate) async fn plan(
     let base = base_environment(ctx, pod, resolved.root.is_some());
     let mut env = environment(&ctx.client, pod, container, base).await?;
     resolved.argv.iter_mut().for_each(|word| *word = env.expand(word));
+    if is_executor && let Some(run) = resident(ctx, pod, container, volumes, dir, &resolved.argv, &env)? {
+        return Ok(Plan::Resident(run));
+    }
     if let (Some("argoexec"), Some(prefix)) = (resolved.argv.first().map(String::as_str), ctx.tools.executor_prefix()) {
         resolved.argv.splice(..1, prefix);
     }
@@ -115,8 +127,7 @@ pub(crate) async fn plan(
         }
     }
     let failed = |error: std::io::Error| refused(format!("{}: {error}", dir.0.display()));
-    fs::create_dir_all(&dir.0).map_err(failed)?;
-    fs::write(dir.termination(), "").map_err(failed)?;
+    make_folder(dir)?;
     let cwd =
         PathBuf::from(container.working_dir.as_deref().filter(|path| !path.is_empty()).map_or("/".to_owned(), |path| env.expand(path)));
     let mut spec = RunSpec {
@@ -151,7 +162,75 @@ pub(crate) async fn plan(
         }
     }
     spec.env = env.0;
-    Ok(spec)
+    Ok(Plan::Process(Box::new(spec)))
+}
+
+fn make_folder(dir: &RunDir) -> Result<(), Trouble> {
+    let failed = |error: std::io::Error| refused(format!("{}: {error}", dir.0.display()));
+    fs::create_dir_all(&dir.0).map_err(failed)?;
+    fs::write(dir.termination(), "").map_err(failed)
+}
+
+/// The run of an executor's container by the node itself, if it can be: it must be nobody else's than the node's user, and its volumes where it looks for them.
+fn resident(
+    ctx: &Context,
+    pod: &Pod,
+    container: &Container,
+    volumes: &BTreeMap<String, PathBuf>,
+    dir: &RunDir,
+    argv: &[String],
+    env: &Environment,
+) -> Result<Option<Box<dyn ResidentRun>>, Trouble> {
+    let (Some(residents), Some((_, args))) = (&ctx.options.residents, argv.split_first().filter(|(program, _)| *program == "argoexec"))
+    else {
+        return Ok(None);
+    };
+    if user(pod, container) != (None, None) {
+        return Ok(None);
+    }
+    let mounts = volumes::mounts(pod, container, volumes, env).map_err(refused)?;
+    let nested = |mount: &Mount| mounts.iter().any(|other| other != mount && mount.target.starts_with(&other.target));
+    if mounts.iter().any(|mount| !is_redirected(mount) || nested(mount)) {
+        return Ok(None);
+    }
+    make_folder(dir)?;
+    let root = fake_root(&mounts, dir)?;
+    let mut env = env.clone();
+    env.set(PLAIN_ROOT, root.display().to_string());
+    if let Some(folder) = &ctx.options.artifacts {
+        env.set(ARTIFACTS.0, folder.display().to_string());
+    }
+    let (namespace, service_account) = super::tokens::account(pod);
+    Ok(residents.find(&Call { args: args.to_vec(), env: env.0, namespace, service_account }))
+}
+
+/// Whether those who use a volume look for it below [`PLAIN_ROOT`].
+fn is_redirected(mount: &Mount) -> bool {
+    REDIRECTED.iter().any(|known| mount.target.starts_with(known))
+}
+
+/// A folder that stands for `/`, with links to the volumes.
+fn fake_root(mounts: &[Mount], dir: &RunDir) -> Result<PathBuf, Trouble> {
+    let root = dir.layer().join("root");
+    let failed = |error: std::io::Error| refused(format!("{}: {error}", root.display()));
+    fs::create_dir_all(root.join("tmp")).map_err(failed)?;
+    let mut mounts: Vec<&Mount> = mounts.iter().collect();
+    // What is inside of another comes after it.
+    mounts.sort_by_key(|mount| mount.target.components().count());
+    for mount in mounts {
+        let link = root.join(mount.target.strip_prefix("/").unwrap_or(&mount.target));
+        if let Some(parent) = link.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        drop(fs::remove_file(&link));
+        drop(fs::remove_dir(&link));
+        std::os::unix::fs::symlink(&mount.source, &link).map_err(failed)?;
+    }
+    let last_words = root.join("dev/termination-log");
+    fs::create_dir_all(root.join("dev")).map_err(failed)?;
+    drop(fs::remove_file(&last_words));
+    std::os::unix::fs::symlink(dir.termination(), last_words).map_err(failed)?;
+    Ok(root)
 }
 
 /// A hosts file with the pod's own name and its `hostAliases`.
@@ -175,26 +254,11 @@ fn redirect(spec: &mut RunSpec, env: &mut Environment, mounts: Vec<Mount>, dir: 
         let why = "a folder as an image needs namespaces, which this machine does not allow";
         return Err(refused(format!("image folder {}: {why}", folder.display())));
     }
-    let root = dir.layer().join("root");
-    let failed = |error: std::io::Error| refused(format!("{}: {error}", root.display()));
-    fs::create_dir_all(root.join("tmp")).map_err(failed)?;
-    for mount in &mounts {
-        if !REDIRECTED.iter().any(|known| mount.target.starts_with(known)) {
-            let why = "this machine does not allow the namespaces that keep a volume at an absolute path within its pod";
-            return Err(refused(format!("volume mount at {}: {why} ({})", mount.target.display(), ctx.why)));
-        }
-        let link = root.join(mount.target.strip_prefix("/").unwrap_or(&mount.target));
-        if let Some(parent) = link.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        drop(fs::remove_file(&link));
-        drop(fs::remove_dir(&link));
-        std::os::unix::fs::symlink(&mount.source, &link).map_err(failed)?;
+    if let Some(mount) = mounts.iter().find(|mount| !is_redirected(mount)) {
+        let why = "this machine does not allow the namespaces that keep a volume at an absolute path within its pod";
+        return Err(refused(format!("volume mount at {}: {why} ({})", mount.target.display(), ctx.why)));
     }
-    let last_words = root.join("dev/termination-log");
-    fs::create_dir_all(root.join("dev")).map_err(failed)?;
-    drop(fs::remove_file(&last_words));
-    std::os::unix::fs::symlink(dir.termination(), last_words).map_err(failed)?;
+    let root = fake_root(&mounts, dir)?;
     if let Some(program) = spec.argv.first_mut() {
         let path = PathBuf::from(&program);
         if mounts.iter().any(|mount| path.starts_with(&mount.target)) && !path.starts_with(&ctx.root) {

@@ -13,10 +13,15 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::runner::{Found, Remote, Run};
+use super::container::Plan;
+use super::resident::{self, ResidentRemote, Residing};
+use super::runner::{Found, Run};
 use super::spec::{ExitRecord, RunDir};
 use super::worker::{Action, Ended, Input, Outcome, Recovered, Trouble, Unit, Worker};
 use super::{Context, container, logs, probes, runner, status, volumes};
+
+/// What changes within this time is reported at once: a short-lived pod is only ever reported as ended.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// What the tasks of one pod share.
 pub(crate) struct Shared {
@@ -69,6 +74,7 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
     let mut reported = pod.status.clone();
     let mut conditions = reported.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
     let mut worker = Worker::new(pod, recovered, (ctx.clock)());
+    let mut report_at: Option<tokio::time::Instant> = None;
     loop {
         for action in worker.advance((ctx.clock)()) {
             act(&shared, &worker, action);
@@ -77,7 +83,11 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
             break;
         }
         if received.is_empty() && !worker.gone() {
-            report(&shared, &worker, &mut reported, &mut conditions).await;
+            let now = tokio::time::Instant::now();
+            if worker.finished() || *report_at.get_or_insert(now + GATHER) <= now {
+                report_at = None;
+                report(&shared, &worker, &mut reported, &mut conditions).await;
+            }
         }
         if worker.finished() && received.is_empty() {
             if to_be_removed(&worker.pod) {
@@ -94,12 +104,19 @@ async fn drive(shared: Arc<Shared>, pod: Pod, mut received: mpsc::UnboundedRecei
                 None => std::future::pending().await,
             }
         };
+        let reporting = async {
+            match report_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             input = received.recv() => match input {
                 Some(input) => worker.handle(input, (ctx.clock)()),
                 None => break,
             },
             () = timer => {}
+            () = reporting => {}
         }
         while let Ok(input) = received.try_recv() {
             worker.handle(input, (ctx.clock)());
@@ -227,12 +244,12 @@ async fn start(shared: Arc<Shared>, pod: Pod, unit: Unit, container: usize, atte
         ctx.events.say(&pod, false, "LimitsNotEnforced", message);
     }
     let begun = match container::plan(ctx, &pod, &unit.spec, &ready, &dir).await {
-        Ok(spec) => ctx.runner.start(&dir, &spec).await.map_err(|error| Trouble {
-            reason: "CreateContainerError".to_owned(),
-            message: error.to_string(),
-            passing: false,
-        }),
-        Err(trouble) => Err(trouble),
+        Ok(Plan::Process(spec)) => ctx.runner.start(&dir, &spec).await.map(Begun::Process),
+        Ok(Plan::Resident(run)) => resident::start(&dir, run, &ctx.clock).map(Begun::Resident),
+        Err(trouble) => {
+            ctx.events.warn(&pod, "Failed", &format!("Error: {}", trouble.message));
+            return shared.tell(Input::NotStarted { container, trouble });
+        }
     };
     match begun {
         Ok(run) => {
@@ -240,19 +257,64 @@ async fn start(shared: Arc<Shared>, pod: Pod, unit: Unit, container: usize, atte
             shared.tell(Input::Started { container, at: (ctx.clock)() });
             follow(&shared, run, &unit, container, attempt).await;
         }
-        Err(trouble) => {
+        Err(error) => {
+            let trouble = Trouble { reason: "CreateContainerError".to_owned(), message: error.to_string(), passing: false };
             ctx.events.warn(&pod, "Failed", &format!("Error: {}", trouble.message));
             shared.tell(Input::NotStarted { container, trouble });
         }
     }
 }
 
+/// A container that runs.
+enum Begun {
+    Process(Run),
+    Resident(Residing),
+}
+
+impl Begun {
+    fn remote(&self) -> Remote {
+        match self {
+            Self::Process(run) => Remote::Process(run.remote()),
+            Self::Resident(residing) => Remote::Resident(residing.remote()),
+        }
+    }
+}
+
+/// Signals a container.
+#[derive(Clone, Debug)]
+enum Remote {
+    Process(runner::Remote),
+    Resident(ResidentRemote),
+}
+
+impl Remote {
+    async fn signal(&self, signal: Signal) {
+        match self {
+            Self::Process(remote) => remote.signal(signal).await,
+            Self::Resident(remote) => remote.stop.cancel(),
+        }
+    }
+
+    async fn kill(&self) {
+        match self {
+            Self::Process(remote) => remote.kill().await,
+            Self::Resident(remote) => remote.kill.cancel(),
+        }
+    }
+}
+
 /// Waits for the end of a run and tells it.
-async fn follow(shared: &Arc<Shared>, mut run: Run, unit: &Unit, container: usize, attempt: u32) {
-    let exit = run.ended().await;
+async fn follow(shared: &Arc<Shared>, begun: Begun, unit: &Unit, container: usize, attempt: u32) {
+    let (exit, started_at) = match begun {
+        Begun::Process(mut run) => (run.ended().await, run.started_at()),
+        Begun::Resident(residing) => {
+            let started_at = residing.started_at();
+            (residing.ended().await, Some(started_at))
+        }
+    };
     lock(&shared.remotes).remove(&container);
     let dir = shared.run_dir(&unit.spec.name, attempt);
-    let ended = ending(unit, &dir, exit, run.started_at(), (shared.ctx.clock)());
+    let ended = ending(unit, &dir, exit, started_at, (shared.ctx.clock)());
     shared.tell(Input::Exited { container, ended });
     // What the container wrote outside its volumes ends with it.
     tokio::task::spawn_blocking(move || drop(runner::remove_tree(&dir.layer())));
@@ -305,6 +367,7 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
                 continue;
             }
             Found::Running(run) => {
+                let run = Begun::Process(run);
                 lock(&shared.remotes).insert(container, run.remote());
                 let shared = Arc::clone(shared);
                 tokio::spawn(async move { follow(&shared, run, &unit, container, attempt).await });

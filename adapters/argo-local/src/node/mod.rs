@@ -16,6 +16,7 @@ mod images;
 mod logs;
 mod probes;
 mod registry;
+mod resident;
 mod runner;
 mod sandbox;
 mod shim;
@@ -44,6 +45,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 pub use images::{Images, Program};
+pub use resident::{Call, ResidentRun, Residents, Surroundings};
 pub use shim::shim;
 
 use crate::Clock;
@@ -90,6 +92,8 @@ pub struct NodeOptions {
     pub executor: Vec<OsString>,
     /// Image whose containers are the executor.
     pub executor_image: String,
+    /// Runs containers of the executor's image without a process, where it can.
+    pub residents: Option<Arc<dyn Residents>>,
     /// Folders of the host that containers are not to see, besides the node's own; where they have a file system of their own.
     pub hidden: Vec<PathBuf>,
     /// Most pods at a time; more wait. Kubernetes' own default is 110.
@@ -118,6 +122,7 @@ impl NodeOptions {
             shim: vec![program.into_os_string(), "__node".into()],
             executor: Vec::new(),
             executor_image: String::new(),
+            residents: None,
             hidden: Vec::new(),
             max_pods: 110,
             artifacts: None,

@@ -29,6 +29,8 @@ pub(crate) enum RunnerError {
     Spawn { program: PathBuf, source: io::Error },
     #[error("the node is ending")]
     Ending,
+    #[error("thread of the run: {0}")]
+    Thread(io::Error),
 }
 
 fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RunnerError {

@@ -24,7 +24,7 @@ const LIFE: i64 = 3607;
 /// A token is replaced when less than this is left of it.
 const RENEW: SignedDuration = SignedDuration::from_secs(720);
 
-type Account = (String, String);
+pub(crate) type Account = (String, String);
 type Expiry = Arc<Mutex<Option<Timestamp>>>;
 
 pub(crate) struct Tokens {
@@ -39,7 +39,8 @@ fn trouble(message: String) -> Trouble {
     Trouble { reason: "FailedMount".to_owned(), message, passing: true }
 }
 
-fn account(pod: &Pod) -> Account {
+/// Namespace and name of a pod's service account.
+pub(crate) fn account(pod: &Pod) -> Account {
     let name = pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone()).filter(|name| !name.is_empty());
     (pod.metadata.namespace.clone().unwrap_or_else(|| "default".to_owned()), name.unwrap_or_else(|| "default".to_owned()))
 }
