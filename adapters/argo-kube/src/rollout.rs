@@ -9,15 +9,15 @@ use argo_core::{Keyed, Plan};
 use argo_rollouts::{REVISION, ReplicaSetSeen, RolloutEffect, Seen};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kube::Client;
 use kube::api::{DeleteParams, PropagationPolicy};
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::ApiResource;
 use kube::runtime::watcher;
+use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::crd;
-use crate::driver::{self, Driver, DriverOptions, Failure, Interpreter, Key, Level, Primary, Reconciler, Source, Stage, Target};
+use crate::driver::{self, Driver, DriverOptions, Failure, Interpreter, Key, Level, Object, Primary, Reconciler, Source, Stage, Target};
 
 const REPLICA_SET: &str = "ReplicaSet";
 
@@ -71,20 +71,14 @@ impl Reconciler for Canary {
 
     fn reconcile(
         &self,
-        object: &DynamicObject,
-        children: &BTreeMap<(&'static str, String), Arc<DynamicObject>>,
+        object: &Object,
+        children: &BTreeMap<(&'static str, String), Arc<Object>>,
         now: Timestamp,
     ) -> Result<Plan<Value, RolloutEffect>, String> {
-        let rollout: Rollout = serde_json::to_value(object).and_then(serde_json::from_value).map_err(|e| e.to_string())?;
+        let rollout: Rollout = object.read().map_err(|e| e.to_string())?;
         let uid = rollout.metadata.uid.as_str();
-        let owned =
-            |set: &DynamicObject| set.metadata.owner_references.iter().flatten().any(|r| r.controller == Some(true) && r.uid == uid);
-        let replica_sets = children
-            .values()
-            .filter(|set| owned(set))
-            .map(|set| serde_json::to_value(set.as_ref()).map(|set| ReplicaSetSeen::from_object(&set)))
-            .collect::<Result<_, _>>()
-            .map_err(|e| e.to_string())?;
+        let owned = |set: &Object| set.owner_references().iter().any(|r| r.controller == Some(true) && r.uid == uid);
+        let replica_sets = children.values().filter(|set| owned(set)).map(|set| ReplicaSetSeen::from_object(set.value())).collect();
         let Plan { status, effects, wake_at, reasons } = argo_rollouts::reconcile(&rollout, &Seen { replica_sets }, now);
         let status = serde_json::to_value(status).map_err(|e| e.to_string())?;
         Ok(Plan { status, effects, wake_at, reasons })

@@ -10,7 +10,7 @@ use argo_core::{EffectId, Keyed};
 use argo_kube::clock::SystemClock;
 use argo_kube::crd;
 use argo_kube::driver::{
-    self, Decision, Driver, DriverOptions, Engine, Failure, Input, Interpreter, Key, OnConflict, Primary, Source, Stage, Target,
+    self, Decision, Driver, DriverOptions, Engine, Failure, Input, Interpreter, Key, Object, OnConflict, Primary, Source, Stage, Target,
 };
 use async_trait::async_trait;
 use common::model::Model;
@@ -18,7 +18,7 @@ use common::{Death, api, dying, wait_for};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -46,9 +46,9 @@ impl Engine for Chain {
     type Answer = ();
     const ON_CONFLICT: OnConflict = OnConflict::Resend;
 
-    fn observe(&mut self, object: &Arc<DynamicObject>, status_is_ours: bool, _now: Timestamp) {
+    fn observe(&mut self, object: &Arc<Object>, status_is_ours: bool, _now: Timestamp) {
         if !status_is_ours {
-            let done = object.data.pointer("/status/done").and_then(Value::as_u64).unwrap_or(0);
+            let done = object.value().pointer("/status/done").and_then(Value::as_u64).unwrap_or(0);
             *self = Self { seen: true, uid: object.uid().unwrap(), done, asked: done, said: done, links: std::mem::take(&mut self.links) };
         }
     }
@@ -117,8 +117,9 @@ impl Interpreter<Value, ()> for Maker {
 
 async fn drive(client: Client) {
     let primary = Primary { resource: crd::WORKFLOW.resource(), status_subresource: false };
-    let chains = Source::objects("Chain", api(&client, &primary.resource), watcher::Config::default());
-    let links = Source::labelled("ConfigMap", api(&client, &config_maps()), watcher::Config::default().labels(LABEL), LABEL);
+    let chains = Source::objects("Chain", driver::api(&client, &primary.resource, "default"), watcher::Config::default());
+    let links =
+        Source::labelled("ConfigMap", driver::api(&client, &config_maps(), "default"), watcher::Config::default().labels(LABEL), LABEL);
     let interpreter = Maker { client: client.clone() };
     let clock = Arc::new(SystemClock);
     let driver = Driver::new(client, primary, interpreter, |_| Chain::default(), clock, DriverOptions::default());

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use argo_core::Keyed;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use kube::core::DynamicObject;
 use serde_json::Value;
+
+use super::Object;
 
 /// Namespace and name of an object that is driven; the namespace is empty for cluster-scoped objects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,7 +32,7 @@ pub enum Input<A> {
         /// Kind, as the [`Source`](super::Source) was declared (objects in lists do not carry it).
         kind: &'static str,
         /// The object.
-        object: Arc<DynamicObject>,
+        object: Arc<Object>,
     },
     /// An object that belonged to it is gone.
     ChildGone {
@@ -40,7 +41,7 @@ pub enum Input<A> {
         /// Its name.
         name: String,
         /// How it last looked, when the watch said so.
-        object: Option<Arc<DynamicObject>>,
+        object: Option<Arc<Object>>,
     },
     /// An answer from the interpreter or from another object's work.
     Answer(A),
@@ -95,7 +96,7 @@ pub trait Engine: Send + 'static {
 
     /// How the object looks now. `status_is_ours` says that the status is the one this engine last wrote (false at first sight):
     /// when it is not, an engine that keeps state must throw it away and start from the object.
-    fn observe(&mut self, object: &Arc<DynamicObject>, status_is_ours: bool, now: Timestamp);
+    fn observe(&mut self, object: &Arc<Object>, status_is_ours: bool, now: Timestamp);
     /// Something happened.
     fn input(&mut self, input: Input<Self::Answer>, now: Timestamp);
     /// An effect failed for good, or as often as the driver tries it.

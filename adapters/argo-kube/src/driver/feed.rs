@@ -4,22 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use tokio::sync::oneshot;
 
-use super::{Engine, Inner, Input, Key, Message};
+use super::{Engine, Inner, Input, Key, Message, Object};
 
-type Owner = Box<dyn Fn(&DynamicObject) -> Option<Key> + Send + Sync>;
+type Owner = Box<dyn Fn(&Object) -> Option<Key> + Send + Sync>;
 
 /// One watch that feeds a driver.
 pub struct Source {
     /// Kind of what is watched.
     pub kind: &'static str,
     /// Where.
-    pub api: Api<DynamicObject>,
+    pub api: Api<Object>,
     /// Selectors and the like.
     pub config: watcher::Config,
     /// Which driven object an object belongs to.
@@ -29,14 +28,14 @@ pub struct Source {
 impl Source {
     /// The driven objects themselves.
     #[must_use]
-    pub fn objects(kind: &'static str, api: Api<DynamicObject>, config: watcher::Config) -> Self {
+    pub fn objects(kind: &'static str, api: Api<Object>, config: watcher::Config) -> Self {
         Self { kind, api, config, owner: Box::new(|object| Some(key_of(object))) }
     }
 
     /// Objects that carry the name of what they belong to, in the same namespace, as a label.
     #[must_use]
-    pub fn labelled(kind: &'static str, api: Api<DynamicObject>, config: watcher::Config, label: &'static str) -> Self {
-        let owner = move |object: &DynamicObject| {
+    pub fn labelled(kind: &'static str, api: Api<Object>, config: watcher::Config, label: &'static str) -> Self {
+        let owner = move |object: &Object| {
             let name = object.labels().get(label)?.clone();
             Some(Key { namespace: object.namespace().unwrap_or_default(), name })
         };
@@ -45,8 +44,8 @@ impl Source {
 
     /// Objects whose controller is of the given kind.
     #[must_use]
-    pub fn controlled(kind: &'static str, api: Api<DynamicObject>, config: watcher::Config, controller: &'static str) -> Self {
-        let owner = move |object: &DynamicObject| {
+    pub fn controlled(kind: &'static str, api: Api<Object>, config: watcher::Config, controller: &'static str) -> Self {
+        let owner = move |object: &Object| {
             let reference = object.owner_references().iter().find(|r| r.controller == Some(true) && r.kind == controller)?;
             Some(Key { namespace: object.namespace().unwrap_or_default(), name: reference.name.clone() })
         };
@@ -54,7 +53,7 @@ impl Source {
     }
 }
 
-pub(crate) fn key_of(object: &DynamicObject) -> Key {
+pub(crate) fn key_of(object: &Object) -> Key {
     Key { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
 }
 
@@ -105,7 +104,7 @@ impl<E: Engine> Inner<E> {
         }
     }
 
-    fn lost(self: &Arc<Self>, kind: &'static str, is_primary: bool, name: String, gone: Known, object: Option<Arc<DynamicObject>>) {
+    fn lost(self: &Arc<Self>, kind: &'static str, is_primary: bool, name: String, gone: Known, object: Option<Arc<Object>>) {
         let message = if is_primary { Message::Gone { uid: gone.uid } } else { Message::Input(Input::ChildGone { kind, name, object }) };
         self.push(&gone.owner, message);
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use argo_core::{Keyed, Plan};
 use jiff::{SignedDuration, Timestamp};
-use kube::core::DynamicObject;
+use kube::Resource;
 use serde_json::{Map, Value, json};
 
-use super::{Decision, Engine, Failure, Input, OnConflict, Stage};
+use super::{Decision, Engine, Failure, Input, Object, OnConflict, Stage};
 
 /// A stateless engine: a function of an object, of what belongs to it, and of the time.
 pub trait Reconciler: Send + Sync + 'static {
@@ -21,8 +21,8 @@ pub trait Reconciler: Send + Sync + 'static {
     /// A sentence, when the object cannot be read at all.
     fn reconcile(
         &self,
-        object: &DynamicObject,
-        children: &BTreeMap<(&'static str, String), Arc<DynamicObject>>,
+        object: &Object,
+        children: &BTreeMap<(&'static str, String), Arc<Object>>,
         now: Timestamp,
     ) -> Result<Plan<Value, Self::Effect>, String>;
 
@@ -33,10 +33,10 @@ pub trait Reconciler: Send + Sync + 'static {
 /// A [`Reconciler`] bound to one object.
 pub struct Level<R: Reconciler> {
     reconciler: Arc<R>,
-    object: Option<Arc<DynamicObject>>,
+    object: Option<Arc<Object>>,
     /// The status as it will be once everything decided is written.
     status: Value,
-    children: BTreeMap<(&'static str, String), Arc<DynamicObject>>,
+    children: BTreeMap<(&'static str, String), Arc<Object>>,
     retry_at: Option<Timestamp>,
 }
 
@@ -53,15 +53,15 @@ impl<R: Reconciler> Engine for Level<R> {
     type Answer = ();
     const ON_CONFLICT: OnConflict = OnConflict::Recompute;
 
-    fn observe(&mut self, object: &Arc<DynamicObject>, _status_is_ours: bool, _now: Timestamp) {
-        self.status = object.data.get("status").cloned().filter(Value::is_object).unwrap_or_else(|| json!({}));
+    fn observe(&mut self, object: &Arc<Object>, _status_is_ours: bool, _now: Timestamp) {
+        self.status = object.get("status").cloned().filter(Value::is_object).unwrap_or_else(|| json!({}));
         self.object = Some(Arc::clone(object));
     }
 
     fn input(&mut self, input: Input<()>, _now: Timestamp) {
         match input {
             Input::Child { kind, object } => {
-                let name = object.metadata.name.clone().unwrap_or_default();
+                let name = object.meta().name.clone().unwrap_or_default();
                 self.children.insert((kind, name), object);
             }
             Input::ChildGone { kind, name, .. } => {
@@ -78,7 +78,7 @@ impl<R: Reconciler> Engine for Level<R> {
 
     fn decide(&mut self, now: Timestamp) -> Decision<R::Effect> {
         let Some(object) = &self.object else { return Decision::default() };
-        if object.metadata.deletion_timestamp.is_some() {
+        if object.meta().deletion_timestamp.is_some() {
             return Decision::default();
         }
         if let Some(retry_at) = self.retry_at {
@@ -87,10 +87,7 @@ impl<R: Reconciler> Engine for Level<R> {
             }
             self.retry_at = None;
         }
-        let mut current = DynamicObject::clone(object);
-        if let Some(data) = current.data.as_object_mut() {
-            data.insert("status".to_owned(), self.status.clone());
-        }
+        let current = Object::clone(object).with_status(self.status.clone());
         match self.reconciler.reconcile(&current, &self.children, now) {
             Ok(plan) => {
                 let patch = difference(&self.status, &plan.status).map(|status| json!({ "status": status }));
@@ -98,7 +95,7 @@ impl<R: Reconciler> Engine for Level<R> {
                 Decision { effects: plan.effects, patch, wake_at: plan.wake_at, ..Decision::default() }
             }
             Err(error) => {
-                tracing::error!(name = object.metadata.name.as_deref().unwrap_or_default(), %error, "the object cannot be read");
+                tracing::error!(name = object.meta().name.as_deref().unwrap_or_default(), %error, "the object cannot be read");
                 Decision::default()
             }
         }

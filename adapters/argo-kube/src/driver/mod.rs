@@ -20,6 +20,7 @@
 mod engine;
 mod feed;
 mod level;
+mod object;
 mod objects;
 mod round;
 
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Client;
-use kube::core::{ApiResource, DynamicObject};
+use kube::core::ApiResource;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -38,6 +39,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 pub use engine::{Decision, Engine, Failure, Input, Interpreter, Key, OnConflict, Stage, Target};
 pub use feed::Source;
 pub use level::{Level, Reconciler};
+pub use object::Object;
 pub use objects::{FIELD_MANAGER, api, create, delete, failure, is_transient, merge, patch_params};
 
 use crate::clock::Clock;
@@ -80,7 +82,7 @@ pub struct Primary {
 }
 
 enum Message<A> {
-    Object(Arc<DynamicObject>),
+    Object(Arc<Object>),
     Gone { uid: String },
     Input(Input<A>),
     Wake,

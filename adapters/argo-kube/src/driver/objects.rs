@@ -1,11 +1,12 @@
 //! Writes to the API that may be repeated, and what their errors mean.
 
+use http::HeaderValue;
+use http::header::ACCEPT;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::DynamicObject;
 use kube::{Api, Client};
 use serde_json::Value;
 
-use super::{Failure, Target};
+use super::{Failure, Object, Target};
 
 /// The name under which fields are owned.
 pub const FIELD_MANAGER: &str = "argo";
@@ -46,7 +47,7 @@ pub(crate) fn has_code(error: &kube::Error, code: u16) -> bool {
 
 /// An API for objects of one kind, in a namespace or, when that is empty, cluster-wide.
 #[must_use]
-pub fn api(client: &Client, resource: &kube::core::ApiResource, namespace: &str) -> Api<DynamicObject> {
+pub fn api(client: &Client, resource: &kube::core::ApiResource, namespace: &str) -> Api<Object> {
     if namespace.is_empty() { Api::all_with(client.clone(), resource) } else { Api::namespaced_with(client.clone(), namespace, resource) }
 }
 
@@ -54,14 +55,17 @@ pub fn api(client: &Client, resource: &kube::core::ApiResource, namespace: &str)
 ///
 /// # Errors
 /// What the API says; a name taken by somebody else is permanent.
-pub async fn create(api: &Api<DynamicObject>, target: &Target, object: &Value) -> Result<(), Failure> {
-    let object: DynamicObject = serde_json::from_value(object.clone())
-        .map_err(|e| Failure { transient: false, message: format!("the object to create is not a Kubernetes object: {e}") })?;
+pub async fn create(api: &Api<Object>, target: &Target, object: &Value) -> Result<(), Failure> {
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    match api.create(&params, &object).await {
+    let created = async {
+        let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+        let request = kube::core::Request::new(api.resource_url()).create(&params, body).map_err(kube::Error::BuildRequest)?;
+        version_after(api, request).await
+    };
+    match created.await {
         Ok(_) => Ok(()),
         Err(e) if has_code(&e, 409) => {
-            let name = object.metadata.name.as_deref().unwrap_or_default();
+            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
             let existing = api.get_metadata_opt(name).await.map_err(|e| failure(&e))?;
             let Some(existing) = existing else {
                 return Err(Failure { transient: true, message: format!("{name} existed and is gone again") });
@@ -82,7 +86,7 @@ pub async fn create(api: &Api<DynamicObject>, target: &Target, object: &Value) -
 ///
 /// # Errors
 /// What the API says.
-pub async fn delete(api: &Api<DynamicObject>, name: &str, params: &DeleteParams) -> Result<(), Failure> {
+pub async fn delete(api: &Api<Object>, name: &str, params: &DeleteParams) -> Result<(), Failure> {
     match api.delete(name, params).await {
         Ok(_) => Ok(()),
         Err(e) if has_code(&e, 404) => Ok(()),
@@ -90,12 +94,41 @@ pub async fn delete(api: &Api<DynamicObject>, name: &str, params: &DeleteParams)
     }
 }
 
+/// What is asked of the answer to a write: not the object, which the watch brings anyway.
+const METADATA_ONLY: HeaderValue = HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+
+/// Sends a write; the resource version that it came to.
+async fn version_after(api: &Api<Object>, mut request: http::Request<Vec<u8>>) -> Result<String, kube::Error> {
+    #[derive(serde::Deserialize)]
+    struct Written {
+        metadata: Version,
+    }
+    #[derive(serde::Deserialize)]
+    struct Version {
+        #[serde(rename = "resourceVersion")]
+        version: String,
+    }
+    request.headers_mut().insert(ACCEPT, METADATA_ONLY);
+    let written: Written = api.clone().into_client().request(request).await?;
+    Ok(written.metadata.version)
+}
+
+/// Merge-patches an object or a subresource; the resource version that it came to.
+pub(crate) async fn patch(api: &Api<Object>, name: &str, subresource: Option<&str>, patch: &Value) -> Result<String, kube::Error> {
+    let (url, params, patch) = (kube::core::Request::new(api.resource_url()), patch_params(), Patch::Merge(patch));
+    let request = match subresource {
+        Some(subresource) => url.patch_subresource(subresource, name, &params, &patch),
+        None => url.patch(name, &params, &patch),
+    };
+    version_after(api, request.map_err(kube::Error::BuildRequest)?).await
+}
+
 /// Merge-patches an object; one that is gone has nothing left to be patched.
 ///
 /// # Errors
 /// What the API says.
-pub async fn merge(api: &Api<DynamicObject>, name: &str, patch: &Value) -> Result<(), Failure> {
-    match api.patch_metadata(name, &patch_params(), &Patch::Merge(patch)).await {
+pub async fn merge(api: &Api<Object>, name: &str, patch: &Value) -> Result<(), Failure> {
+    match self::patch(api, name, None, patch).await {
         Ok(_) => Ok(()),
         Err(e) if has_code(&e, 404) => Ok(()),
         Err(e) => Err(failure(&e)),

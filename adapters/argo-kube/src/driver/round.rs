@@ -6,12 +6,10 @@ use argo_core::Keyed;
 use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use kube::api::Patch;
-use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use super::objects::{api, has_code, patch_params};
-use super::{Decision, Engine, Failure, Inner, Input, Key, Message, OnConflict, Stage, Target};
+use super::objects::{api, has_code, patch};
+use super::{Decision, Engine, Failure, Inner, Input, Key, Message, Object, OnConflict, Stage, Target};
 
 /// What the driver keeps for one object between two rounds.
 pub(super) struct Cell<E: Engine> {
@@ -213,19 +211,13 @@ impl<E: Engine> Inner<E> {
 
     async fn write(&self, key: &Key, cell: &mut Cell<E>) -> Written {
         let api = api(&self.client, &self.primary.resource, &key.namespace);
-        let params = patch_params();
+        let subresource = self.primary.status_subresource.then_some("status");
         loop {
-            let Some(pending) = &cell.pending else { return Written::Done };
-            let mut body = pending.clone();
-            compose(&mut body, json!({"metadata": {"resourceVersion": cell.version}}));
-            let result = if self.primary.status_subresource {
-                api.patch_status(&key.name, &params, &Patch::Merge(&body)).await.map(|object| object.metadata)
-            } else {
-                api.patch_metadata(&key.name, &params, &Patch::Merge(&body)).await.map(|object| object.metadata)
-            };
-            match result {
-                Ok(metadata) => {
-                    cell.version = metadata.resource_version.unwrap_or_default();
+            let Some(pending) = &mut cell.pending else { return Written::Done };
+            compose(pending, json!({"metadata": {"resourceVersion": cell.version}}));
+            match patch(&api, &key.name, subresource, pending).await {
+                Ok(version) => {
+                    cell.version = version;
                     settle(cell);
                     return Written::Done;
                 }
@@ -235,11 +227,11 @@ impl<E: Engine> Inner<E> {
                     Ok(Some(object)) if object.uid().unwrap_or_default() != cell.uid => return Written::Gone,
                     Ok(Some(object)) => {
                         let mut written = cell.base.clone();
-                        if let Some(status) = pending.get("status") {
+                        if let Some(status) = cell.pending.as_ref().and_then(|pending| pending.get("status")) {
                             merge_patch(&mut written, status);
                         }
                         let version = object.resource_version().unwrap_or_default();
-                        if version != cell.version && status_of(&object) == written && written != cell.base {
+                        if version != cell.version && object.get("status").unwrap_or(&Value::Null) == &written && written != cell.base {
                             // It is our own patch, and its reply was lost.
                             cell.version = version;
                             settle(cell);
@@ -267,13 +259,14 @@ impl<E: Engine> Inner<E> {
 }
 
 /// Takes in how the object looks now; true if its status is the one we knew.
-fn observe<E: Engine>(cell: &mut Cell<E>, object: &Arc<DynamicObject>, now: Timestamp) -> bool {
-    let status = status_of(object);
-    let ours = !cell.uid.is_empty() && status == cell.base;
+fn observe<E: Engine>(cell: &mut Cell<E>, object: &Arc<Object>, now: Timestamp) -> bool {
+    let empty = Value::Object(Map::new());
+    let status = object.get("status").filter(|status| !status.is_null()).unwrap_or(&empty);
+    let ours = !cell.uid.is_empty() && *status == cell.base;
     cell.uid = object.uid().unwrap_or_default();
     cell.version = object.resource_version().unwrap_or_default();
     if !ours {
-        cell.base = status;
+        cell.base = status.clone();
         // Decided from a status that is no more; the engine decides again from this one.
         cell.pending = None;
         cell.due = None;
@@ -289,13 +282,6 @@ fn settle<E: Engine>(cell: &mut Cell<E>) {
     }
     cell.due = None;
     cell.failures = 0;
-}
-
-fn status_of(object: &DynamicObject) -> Value {
-    match object.data.get("status") {
-        None | Some(Value::Null) => Value::Object(Map::new()),
-        Some(status) => status.clone(),
-    }
 }
 
 /// Resource versions of one kind can be compared as numbers; where they are not numbers, a different one counts as newer.

@@ -8,14 +8,13 @@ use argo_core::{EffectId, Keyed};
 use argo_dag::event::Control;
 use argo_dag::{Effect, Library, PodSeen, RunConfig, TaskEvent, WorkflowRun};
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
-use kube::core::DynamicObject;
+use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
 use super::library::{Caches, NamespaceLibrary};
 use super::{COMPLETED, PHASE, POD, REPORT_COMPLETED, TASK_RESULT};
 use crate::crd;
-use crate::driver::{Decision, Engine, Failure, Input, Key, OnConflict, Stage};
+use crate::driver::{Decision, Engine, Failure, Input, Key, Object, OnConflict, Stage};
 
 /// How long after TERM the containers of a stopped pod are killed: Kubernetes' default grace.
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
@@ -41,7 +40,7 @@ pub(super) struct WorkflowEngine {
     caches: Arc<Caches>,
     config: Arc<RunConfig>,
     patience: SignedDuration,
-    seen: Option<Arc<DynamicObject>>,
+    seen: Option<Arc<Object>>,
     /// The object is to be loaded before anything else is decided.
     stale: bool,
     /// When to look again for what a new workflow refers to.
@@ -90,7 +89,7 @@ impl WorkflowEngine {
         self.run = None;
         self.broken = None;
         let Some(object) = &self.seen else { return };
-        let workflow: Workflow = match serde_json::to_value(object.as_ref()).and_then(serde_json::from_value) {
+        let workflow: Workflow = match object.read() {
             Ok(workflow) => workflow,
             Err(error) => {
                 self.broken = Some((format!("the workflow cannot be read: {error}"), now));
@@ -105,7 +104,7 @@ impl WorkflowEngine {
         let library = Arc::new(NamespaceLibrary { caches: Arc::clone(&self.caches), namespace: self.key.namespace.clone() });
         let is_new = workflow.status.phase.is_empty()
             && workflow.metadata.creation_timestamp.is_some_and(|created| now.duration_since(created.0).abs() < PATIENCE);
-        if is_new && !object.data.get("spec").is_none_or(|spec| knows_all(library.as_ref(), spec, false)) {
+        if is_new && !object.get("spec").is_none_or(|spec| knows_all(library.as_ref(), spec, false)) {
             self.stale = true;
             self.postponed = now.checked_add(LOOK_AGAIN).ok();
             return;
@@ -139,7 +138,7 @@ impl WorkflowEngine {
 
     fn control(&mut self, now: Timestamp) {
         let Some(object) = &self.seen else { return };
-        let spec = object.data.get("spec");
+        let spec = object.get("spec");
         let field = |name: &str| spec.and_then(|spec| spec.get(name));
         let control = Control {
             suspend: field("suspend").and_then(Value::as_bool).unwrap_or(false),
@@ -150,17 +149,16 @@ impl WorkflowEngine {
     }
 
     /// Whether an object belongs to an earlier workflow of the same name.
-    fn is_foreign(&self, object: &DynamicObject) -> bool {
-        let Some(uid) = self.seen.as_ref().and_then(|seen| seen.metadata.uid.as_ref()) else { return false };
+    fn is_foreign(&self, object: &Object) -> bool {
+        let Some(uid) = self.seen.as_ref().and_then(|seen| seen.meta().uid.as_ref()) else { return false };
         object.owner_references().iter().any(|owner| owner.kind == crd::WORKFLOW.kind && owner.uid != *uid)
     }
 
-    fn pod(&mut self, object: &DynamicObject, now: Timestamp) {
+    fn pod(&mut self, object: &Object, now: Timestamp) {
         if self.is_foreign(object) {
             return;
         }
-        let Ok(value) = serde_json::to_value(object) else { return };
-        let Some(pod) = argo_dag::pod::seen(&value) else { return };
+        let Some(pod) = argo_dag::pod::seen(object.value()) else { return };
         self.expected.remove(&pod.node_id);
         if self.pods.get(&pod.name) == Some(&pod) {
             return;
@@ -169,7 +167,7 @@ impl WorkflowEngine {
         self.handle(TaskEvent::Pod(Box::new(pod)), now);
     }
 
-    fn pod_gone(&mut self, name: &str, object: Option<&DynamicObject>, now: Timestamp) {
+    fn pod_gone(&mut self, name: &str, object: Option<&Object>, now: Timestamp) {
         let Some(pod) = self.pods.remove(name) else { return };
         // A pod that is labelled as dealt with leaves the watch but not the API.
         let dealt_with = object.is_some_and(|o| o.labels().get(COMPLETED).is_some_and(|v| v == "true"));
@@ -178,12 +176,12 @@ impl WorkflowEngine {
         }
     }
 
-    fn task_result(&mut self, object: &DynamicObject, now: Timestamp) {
+    fn task_result(&mut self, object: &Object, now: Timestamp) {
         if self.is_foreign(object) {
             return;
         }
         let completed = object.labels().get(REPORT_COMPLETED).is_some_and(|v| v == "true");
-        let parsed: Result<WorkflowTaskResult, _> = serde_json::to_value(object).and_then(serde_json::from_value);
+        let parsed: Result<WorkflowTaskResult, _> = object.read();
         let report = match parsed {
             Ok(report) => report,
             Err(error) => {
@@ -233,7 +231,7 @@ impl Engine for WorkflowEngine {
     type Answer = TaskEvent;
     const ON_CONFLICT: OnConflict = OnConflict::Resend;
 
-    fn observe(&mut self, object: &Arc<DynamicObject>, status_is_ours: bool, now: Timestamp) {
+    fn observe(&mut self, object: &Arc<Object>, status_is_ours: bool, now: Timestamp) {
         self.seen = Some(Arc::clone(object));
         if status_is_ours {
             self.control(now);
@@ -275,7 +273,7 @@ impl Engine for WorkflowEngine {
     fn decide(&mut self, now: Timestamp) -> Decision<WorkflowEffect> {
         let mut decision = Decision::default();
         let Some(object) = self.seen.clone() else { return decision };
-        if object.metadata.deletion_timestamp.is_some() {
+        if object.meta().deletion_timestamp.is_some() {
             return decision;
         }
         let uid = object.uid().unwrap_or_default();
@@ -314,7 +312,8 @@ impl Engine for WorkflowEngine {
             if is_terminal(run.phase()) && decision.wake_at.is_none() {
                 let finished = decision.patch.as_ref().and_then(|p| p.pointer("/status/finishedAt")).and_then(Value::as_str);
                 if let Some(finished) = finished.and_then(|t| t.parse().ok()) {
-                    let ttl = object.data.pointer("/spec/ttlStrategy").and_then(|v| serde_json::from_value::<TtlStrategy>(v.clone()).ok());
+                    let ttl: Option<TtlStrategy> =
+                        object.value().pointer("/spec/ttlStrategy").and_then(|v| serde::Deserialize::deserialize(v).ok());
                     self.delete_at = ttl.and_then(|ttl| expiry(&ttl, run.phase(), finished));
                 }
                 self.run = None;

@@ -19,7 +19,7 @@ use super::locks::Locks;
 use super::{COMPLETED, CONFIG_MAP_TYPE, EXECUTION};
 use crate::clock::Clock;
 use crate::crd;
-use crate::driver::{self, Failure, Interpreter, Key, Target};
+use crate::driver::{self, Failure, Interpreter, Key, Object, Target};
 
 pub(super) struct WorkflowInterpreter {
     pub(super) client: Client,
@@ -52,7 +52,7 @@ fn uid_is(target: &Target) -> kube::api::Preconditions {
 }
 
 impl WorkflowInterpreter {
-    fn api(&self, resource: &ApiResource, target: &Target) -> Api<kube::core::DynamicObject> {
+    fn api(&self, resource: &ApiResource, target: &Target) -> Api<Object> {
         driver::api(&self.client, resource, &target.key.namespace)
     }
 

@@ -7,13 +7,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use argo_core::workflows::{ClusterWorkflowTemplate, WorkflowTemplate};
 use argo_dag::Library;
 use futures::StreamExt;
-use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::oneshot;
+
+use crate::driver::Object;
 
 type Name = (String, String);
 
@@ -38,7 +39,7 @@ impl<T: DeserializeOwned> Cache<T> {
     }
 
     /// Follows a watch for ever; `listed` is told when the first list is complete.
-    pub(super) async fn follow(&self, kind: &'static str, api: Api<DynamicObject>, config: watcher::Config, listed: oneshot::Sender<()>) {
+    pub(super) async fn follow(&self, kind: &'static str, api: Api<Object>, config: watcher::Config, listed: oneshot::Sender<()>) {
         let mut listed = Some(listed);
         let mut listing: Option<HashMap<Name, Arc<T>>> = None;
         let mut stream = watcher(api, config).default_backoff().boxed();
@@ -77,9 +78,9 @@ impl<T: DeserializeOwned> Cache<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(kind: &'static str, object: &DynamicObject) -> Option<(Name, Arc<T>)> {
+fn read<T: DeserializeOwned>(kind: &'static str, object: &Object) -> Option<(Name, Arc<T>)> {
     let name = (object.namespace().unwrap_or_default(), object.name_any());
-    match serde_json::to_value(object).and_then(serde_json::from_value) {
+    match object.read() {
         Ok(object) => Some((name, Arc::new(object))),
         Err(error) => {
             tracing::error!(kind, namespace = name.0, name = name.1, %error, "the object cannot be read and counts as missing");

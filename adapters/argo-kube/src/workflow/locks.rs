@@ -7,10 +7,9 @@ use argo_dag::TaskEvent;
 use argo_dag::locks::{LockManager, LockRequest, Told};
 use kube::Api;
 use kube::api::ListParams;
-use kube::core::DynamicObject;
 
 use super::library::Caches;
-use crate::driver::Key;
+use crate::driver::{Key, Object};
 
 pub(super) struct Locks {
     manager: Mutex<LockManager>,
@@ -23,13 +22,13 @@ impl Locks {
     }
 
     /// Takes over what stored workflows hold, before anybody asks for anything.
-    pub(super) async fn restore(&self, api: &Api<DynamicObject>, selector: &str) {
+    pub(super) async fn restore(&self, api: &Api<Object>, selector: &str) {
         let open = format!("{selector},{}!=true", super::COMPLETED);
         match api.list(&ListParams::default().labels(&open)).await {
             Ok(list) => {
                 let mut manager = self.manager.lock().unwrap_or_else(PoisonError::into_inner);
                 for object in &list.items {
-                    if let Ok(workflow) = serde_json::to_value(object).and_then(serde_json::from_value::<Workflow>) {
+                    if let Ok(workflow) = object.read::<Workflow>() {
                         manager.reload(&workflow);
                     }
                 }
