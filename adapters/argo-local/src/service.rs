@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Answer, Api, Identity, MAX_BODY, Reply, Step, Watch};
+use crate::api::{self, Answer, Api, Front, Identity, MAX_BODY, Reply, Step, Watch};
 use crate::backend::{BackendError, NodeBackend};
 use crate::store::Store;
 
@@ -38,6 +38,8 @@ const MOST_DRAINED: usize = 128 * 1024 * 1024;
 /// What everybody shares.
 pub(crate) struct Shared {
     api: Mutex<Api>,
+    /// What requests are read by before the lock is taken.
+    front: RwLock<Front>,
     wakers: Mutex<BTreeMap<usize, watch::Sender<u64>>>,
     backend: RwLock<Option<Arc<dyn NodeBackend>>>,
     clock: Clock,
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(api: Api, clock: Clock, store: Option<Store>) -> Self {
         Self {
+            front: RwLock::new(api.front()),
             api: Mutex::new(api),
             wakers: Mutex::default(),
             backend: RwLock::default(),
@@ -85,6 +88,10 @@ impl Shared {
         let changes = api.take_changes();
         let touched = api.take_touched();
         let revision = api.revision();
+        let front = api.front();
+        if !front.same(&self.front.read().unwrap_or_else(PoisonError::into_inner)) {
+            *self.front.write().unwrap_or_else(PoisonError::into_inner) = front;
+        }
         // Handed over under the lock, so that the store gets them in order.
         let kept = if changes.is_empty() { None } else { self.store.as_ref().map(|s| s.put(changes)) };
         drop(api);
@@ -99,6 +106,10 @@ impl Shared {
             self.collect.notify_one();
         }
         (out, kept)
+    }
+
+    fn front(&self) -> Front {
+        self.front.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn wakes(&self, table: usize) -> watch::Receiver<u64> {
@@ -144,13 +155,13 @@ impl http_body::Body for ApiBody {
 #[derive(Clone)]
 pub struct ApiService {
     shared: Arc<Shared>,
-    user: Option<Identity>,
+    user: Option<Arc<Identity>>,
 }
 
 impl ApiService {
     /// A service that takes every request as one of `user`; `None`: requests bring tokens.
     pub(crate) fn new(shared: Arc<Shared>, user: Option<Identity>) -> Self {
-        Self { shared, user }
+        Self { shared, user: user.map(Arc::new) }
     }
 
     /// Answers a request.
@@ -167,11 +178,11 @@ impl ApiService {
             Err(error) => return whole(unreadable(&error)),
         };
         let user = match &self.user {
-            Some(user) => user.clone(),
+            Some(user) => Arc::clone(user),
             None => {
                 let header = parts.headers.get(http::header::AUTHORIZATION).map(|v| v.to_str().unwrap_or_default());
                 match self.shared.lock().authenticate(header, self.shared.now()) {
-                    Some(user) => user,
+                    Some(user) => Arc::new(user),
                     None => return whole(Api::unauthorized()),
                 }
             }
@@ -193,7 +204,8 @@ impl ApiService {
                 "the data folder can no longer be written: free space or check the disk, then start again",
             ));
         }
-        let (answer, kept) = self.shared.with(|api, now| api.handle(&request, now));
+        let prepared = self.shared.front().prepare(request);
+        let (decided, kept) = self.shared.with(|api, now| api.decide(prepared, now));
         if let Some(kept) = kept
             && kept.await.is_err()
         {
@@ -203,7 +215,7 @@ impl ApiService {
                 "the write could not be stored: free space or check the disk of the data folder, then start again",
             ));
         }
-        match answer {
+        match decided.answer() {
             Answer::Whole(mut reply) => {
                 if head {
                     reply.body = Bytes::new();
@@ -289,10 +301,12 @@ fn events(shared: Arc<Shared>, watch: Watch) -> BoxStream<'static, Result<Bytes,
         loop {
             state.wakes.borrow_and_update();
             let now = state.shared.now();
-            let step = state.shared.lock().step(&mut state.watch, now);
-            match step {
+            let news = state.shared.lock().news(&mut state.watch, now);
+            let more = news.more();
+            match state.watch.lines(news) {
                 Step::Lines(lines) => return Some((Ok(lines), state)),
                 Step::End => return None,
+                Step::Wait if more => continue,
                 Step::Wait => {}
             }
             let bookmark_at = state.last_bookmark.map_or(state.next_bookmark, |last| last.min(state.next_bookmark));
@@ -314,8 +328,7 @@ fn events(shared: Arc<Shared>, watch: Watch) -> BoxStream<'static, Result<Bytes,
                         state.last_bookmark = None;
                     }
                     state.next_bookmark = now + BOOKMARK_EVERY;
-                    let bookmark = state.shared.lock().bookmark(&mut state.watch);
-                    if let Some(line) = bookmark {
+                    if let Some(line) = state.watch.bookmark() {
                         return Some((Ok(line), state));
                     }
                 }

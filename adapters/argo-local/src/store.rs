@@ -12,7 +12,7 @@ use redb::backends::FileBackend;
 use redb::{BackendError, Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageBackend, TableDefinition};
 use tokio::sync::oneshot;
 
-use crate::api::{Api, Change};
+use crate::api::{Api, Change, Kept};
 
 /// The form of the file. A newer one is refused.
 const FORM: u64 = 1;
@@ -310,11 +310,10 @@ fn load(path: &Path, database: &Database, api: &mut Api) -> Result<(), StoreErro
     }
     let mut objects = Vec::with_capacity(all.len());
     for (key, bytes) in all {
-        let value =
-            serde_json::from_slice(&bytes).map_err(|source| StoreError::Object { path: path.to_owned(), key: key.clone(), source })?;
         let mut parts = key.splitn(3, '\0').map(str::to_owned);
         let (Some(table), Some(namespace), Some(name)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        objects.push((table, namespace, name, value));
+        let kept = Kept::read(table, namespace, name, &bytes);
+        objects.push(kept.map_err(|source| StoreError::Object { path: path.to_owned(), key, source })?);
     }
     api.load(objects, number(database, "revision").map_err(fail)?);
     Ok(())
@@ -379,8 +378,7 @@ fn commit(database: &Database, batch: &[Job]) -> Result<(), redb::Error> {
             for change in changes {
                 revision = revision.max(change.revision);
                 match change.object() {
-                    // JSON values can be written as JSON.
-                    Some(object) => objects.insert(key(change).as_str(), serde_json::to_vec(object).unwrap_or_default().as_slice())?,
+                    Some(object) => objects.insert(key(change).as_str(), object.as_slice())?,
                     None => objects.remove(key(change).as_str())?,
                 };
             }

@@ -227,7 +227,7 @@ impl Player {
             query: query.to_owned(),
             headers,
             body: body.into_bytes().into(),
-            user,
+            user: user.into(),
         };
         match self.server.with(|api, now| api.handle(&request, now)) {
             Answer::Whole(mut reply) => {
@@ -257,7 +257,7 @@ impl Player {
             query: String::new(),
             headers: http::HeaderMap::new(),
             body: Vec::new().into(),
-            user: Identity::admin(),
+            user: Identity::admin().into(),
         };
         if let Answer::Whole(reply) = self.server.with(|api, now| api.handle(&request, now)) {
             self.bindings.learn(&read(&reply).body);
@@ -283,7 +283,7 @@ impl Player {
                 }
             };
             if bytes.is_empty() && bookmarks {
-                bytes = self.server.with(|api, _| api.bookmark(watch)).map(|b| b.to_vec()).unwrap_or_default();
+                bytes = watch.bookmark().map(|b| b.to_vec()).unwrap_or_default();
             }
             open.lines = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()).filter_map(|l| serde_json::from_slice(l).ok()).collect();
         }

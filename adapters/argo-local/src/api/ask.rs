@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Method;
+use jiff::Timestamp;
+use serde_json::Value;
 
 use super::failure::{Cause, Failure, Named};
 use super::negotiate::Accept;
@@ -71,7 +73,7 @@ pub struct Request {
     /// The whole body.
     pub body: Bytes,
     /// Who asks; authentication has been done.
-    pub user: Identity,
+    pub user: Arc<Identity>,
 }
 
 impl Request {
@@ -158,13 +160,17 @@ pub(crate) struct Ask {
     pub(crate) verb: Option<&'static str>,
     pub(crate) query: Query,
     pub(crate) accept: Accept,
-    pub(crate) user: Identity,
+    pub(crate) user: Arc<Identity>,
     pub(crate) user_agent: String,
     pub(crate) content_type: String,
     /// What goes back in `Warning` headers.
     pub(crate) warnings: Vec<String>,
     /// Fields that the body names twice, where the client wants to know.
     pub(crate) doubles: Vec<String>,
+    /// The body, where it is JSON that has been read.
+    pub(crate) parsed: Option<Value>,
+    /// When it is answered.
+    pub(crate) now: Timestamp,
 }
 
 /// A path, taken apart.
@@ -221,10 +227,9 @@ impl Path {
 
 impl Ask {
     /// Finds out what a request asks for.
-    pub(crate) fn find(registry: &Registry, request: &Request, accept: Accept) -> Result<Option<Self>, Failure> {
-        let Path::Resource { group, version, namespace, plural, name, sub, watch } = Path::parse(&request.path) else { return Ok(None) };
-        let group_served = group.is_empty() || registry.versions(&group).contains(&version);
-        if !group_served && registry.groups().all(|g| g != group) {
+    pub(crate) fn find(registry: &Registry, request: &Request, path: Path, query: Query, accept: Accept) -> Result<Self, Failure> {
+        let Path::Resource { group, version, namespace, plural, name, sub, watch } = path else { return Err(Failure::no_such_page()) };
+        if !registry.has_group(&group) {
             return Err(Failure::no_such_page());
         }
         let resource = registry.get(&group, &plural).ok_or_else(Failure::no_such_resource)?;
@@ -241,7 +246,6 @@ impl Ask {
         if resource.verbs == ["create"] && name.is_some() {
             return Err(Failure::no_such_resource());
         }
-        let query = Query::parse(&request.query);
         let watching = watch || query.flag("watch");
         let verb = match (request.method.as_str(), name.is_some()) {
             ("GET", false) if watching => Some("watch"),
@@ -255,13 +259,14 @@ impl Ask {
             ("DELETE", false) => Some("deletecollection"),
             _ => None,
         };
-        let warnings = match (resource.table().as_str(), resource.version(&version).and_then(|v| v.custom.as_ref())) {
-            ("/componentstatuses", _) => vec!["v1 ComponentStatus is deprecated in v1.19+".to_owned()],
-            ("/endpoints", _) => vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()],
+        let core = resource.group.is_empty().then_some(resource.plural.as_str());
+        let warnings = match (core, resource.version(&version).and_then(|v| v.custom.as_ref())) {
+            (Some("componentstatuses"), _) => vec!["v1 ComponentStatus is deprecated in v1.19+".to_owned()],
+            (Some("endpoints"), _) => vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()],
             (_, Some(custom)) => custom.deprecated.clone().into_iter().collect(),
             _ => Vec::new(),
         };
-        Ok(Some(Self {
+        Ok(Self {
             resource: Arc::clone(resource),
             version,
             namespace,
@@ -270,12 +275,14 @@ impl Ask {
             verb,
             query,
             accept,
-            user: request.user.clone(),
+            user: Arc::clone(&request.user),
             user_agent: request.header(http::header::USER_AGENT).to_owned(),
             content_type: request.header(http::header::CONTENT_TYPE).to_owned(),
             warnings,
             doubles: Vec::new(),
-        }))
+            parsed: None,
+            now: Timestamp::UNIX_EPOCH,
+        })
     }
 
     pub(crate) fn served(&self) -> Option<&Version> {

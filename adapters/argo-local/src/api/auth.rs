@@ -9,8 +9,10 @@ use sha2::Sha256;
 
 use super::ask::{Ask, Path, Query, Request};
 use super::failure::{Cause, Failure, Named};
-use super::store::Stored;
-use super::{Answer, Api, Identity, json, read_body, render};
+use super::fields::{self, Difference, Managed};
+use super::object::Stored;
+use super::raw::Raw;
+use super::{Api, Identity, Outcome, json, read_body, render};
 
 /// Issuer and default audience of tokens.
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -114,15 +116,16 @@ fn path_matches(pattern: &str, path: &str) -> bool {
     }
 }
 
-fn subject_is(subject: &Value, binding_namespace: &str, user: &Identity) -> bool {
-    let name = json::text(subject, &["name"]);
-    match json::text(subject, &["kind"]) {
+fn subject_is(subject: Raw<'_>, binding_namespace: &str, user: &Identity) -> bool {
+    let text = |key: &str| subject.get(key).and_then(Raw::text).unwrap_or_default();
+    let name = text("name");
+    match &*text("kind") {
         "User" => name == user.name,
-        "Group" => user.groups.iter().any(|g| g == name),
+        "Group" => user.groups.iter().any(|g| *g == name),
         "ServiceAccount" => {
-            let namespace = json::text(subject, &["namespace"]);
-            let namespace = if namespace.is_empty() { binding_namespace } else { namespace };
-            user.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) == Some((namespace, name))
+            let namespace = text("namespace");
+            let namespace = if namespace.is_empty() { binding_namespace } else { &*namespace };
+            user.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) == Some((namespace, &*name))
         }
         _ => false,
     }
@@ -178,14 +181,14 @@ impl Api {
         let (namespace, name, uid) = (of(&["namespace"]), of(&["serviceaccount", "name"]), of(&["serviceaccount", "uid"]));
         // A token ends with its account, and with the pod it was made for.
         let account = self.lookup_in("", "serviceaccounts", &namespace, &name)?;
-        if json::meta(&account.value, "uid") != uid {
+        if account.meta("uid") != uid {
             return None;
         }
         let pod = of(&["pod", "name"]);
         let mut identity = Identity { uid, ..Identity::service_account(&namespace, &name) };
         if !pod.is_empty() {
             let found = self.lookup_in("", "pods", &namespace, &pod)?;
-            if json::meta(&found.value, "uid") != of(&["pod", "uid"]) {
+            if found.meta("uid") != of(&["pod", "uid"]) {
                 return None;
             }
             identity.extra.insert("authentication.kubernetes.io/pod-name".to_owned(), vec![pod]);
@@ -202,7 +205,7 @@ impl Api {
             let cause = Cause::invalid("spec.expirationSeconds", &seconds.into(), "may not specify a duration less than 10 minutes");
             return Err(Failure::invalid(Named { group: "authentication.k8s.io", kind, name: "" }, &[cause]));
         }
-        let (name, uid) = (json::meta(&account.value, "name"), json::meta(&account.value, "uid"));
+        let (name, uid) = (account.meta("name"), account.meta("uid"));
         let namespace = ask.namespace.clone().unwrap_or_default();
         let mut audiences: Vec<String> =
             json::items(&request, &["spec", "audiences"]).filter_map(Value::as_str).map(str::to_owned).collect();
@@ -218,7 +221,7 @@ impl Api {
             let pod = self
                 .lookup_in("", "pods", &namespace, pod_name)
                 .ok_or_else(|| Failure::not_found(Named { group: "", kind: "pods", name: pod_name }))?;
-            let (said, has) = (json::text(bound, &["uid"]), json::meta(&pod.value, "uid"));
+            let (said, has) = (json::text(bound, &["uid"]), pod.meta("uid"));
             if !said.is_empty() && said != has {
                 let why = format!(
                     "the UID in the bound object reference ({said}) does not match the UID in record. The object might have been deleted and then recreated"
@@ -309,35 +312,33 @@ impl Api {
     fn rules_of(&self, user: &Identity, namespace: &str) -> Vec<Value> {
         let group = "rbac.authorization.k8s.io";
         let mut rules = Vec::new();
-        let mut collect = |binding: &Value, binding_namespace: &str| {
-            if !json::items(binding, &["subjects"]).any(|s| subject_is(s, binding_namespace, user)) {
+        let mut collect = |binding: &Stored, binding_namespace: &str| {
+            if !binding.items(&["subjects"]).any(|s| subject_is(s, binding_namespace, user)) {
                 return;
             }
-            let name = json::text(binding, &["roleRef", "name"]);
-            let role = if json::text(binding, &["roleRef", "kind"]) == "Role" {
-                self.lookup_in(group, "roles", binding_namespace, name)
+            let name = binding.text(&["roleRef", "name"]);
+            let role = if binding.text(&["roleRef", "kind"]) == "Role" {
+                self.lookup_in(group, "roles", binding_namespace, &name)
             } else {
-                self.lookup_in(group, "clusterroles", "", name)
+                self.lookup_in(group, "clusterroles", "", &name)
             };
-            if let Some(role) = role {
-                rules.extend(json::items(&role.value, &["rules"]).cloned());
-            }
+            rules.extend(role.iter().flat_map(|role| role.items(&["rules"]).map(Raw::value)));
         };
         if let Some(table) = self.registry.get(group, "clusterrolebindings").and_then(|r| self.tables.get(r.slot)) {
-            table.objects.values().for_each(|b| collect(&b.value, ""));
+            table.objects.values().for_each(|b| collect(b, ""));
         }
         if !namespace.is_empty()
             && let Some(table) = self.registry.get(group, "rolebindings").and_then(|r| self.tables.get(r.slot))
         {
-            table.range(Some(namespace)).for_each(|(_, b)| collect(&b.value, namespace));
+            table.range(Some(namespace)).for_each(|(_, b)| collect(b, namespace));
         }
         rules
     }
 
     /// Answers a review.
-    pub(crate) fn review(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn review(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let object = read_body(ask, body)?;
-        let mut object = self.decode(ask, object)?;
+        let mut object = self.decode(ask, object, true)?;
         let spec = object.get("spec").cloned().unwrap_or_default();
         let invalid = |cause: Cause| Err(Failure::invalid(Named { group: "authorization.k8s.io", kind: "", name: "" }, &[cause]));
         let status = match ask.resource.plural.as_str() {
@@ -383,7 +384,7 @@ impl Api {
                     return invalid(Cause::invalid("spec", &shown, why));
                 }
                 let user = if plural == "selfsubjectaccessreviews" {
-                    ask.user.clone()
+                    Identity::clone(&ask.user)
                 } else {
                     let groups: Vec<String> = json::items(&spec, &["groups"]).filter_map(Value::as_str).map(str::to_owned).collect();
                     let name = json::text(&spec, &["user"]).to_owned();
@@ -404,12 +405,15 @@ impl Api {
             }
         };
         if ask.resource.plural.ends_with("accessreviews") {
-            let update = super::write::Update { manager: ask.manager(), applied: false };
-            self.track(ask, None, &mut object, &update, now);
+            let (who, time) = fields::updater(ask, &ask.manager(), now);
+            let difference = Difference::of(ask.resource.blank(), &object, fields::shape(ask));
+            if let Some(list) = fields::track(&Managed::default(), &difference, who, time).value() {
+                json::metadata(&mut object).insert("managedFields".to_owned(), list);
+            }
         }
         json::map(&mut object).insert("status".to_owned(), status);
-        let stamped = render::stamped(&object, &ask.api_version(), &ask.resource.kind);
-        Ok(Answer::Whole(render::value(201, &stamped, ask.accept)))
+        let stamped = render::stamped(object, &ask.api_version(), &ask.resource.kind);
+        Ok(render::value(201, &stamped, ask.accept).into())
     }
 
     fn rules_review(&self, user: &Identity, namespace: &str) -> Value {

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use super::ask::Ask;
 use super::delete::{Gone, Options};
 use super::json;
+use super::object::Stored;
+use super::raw::Raw;
 use super::resources::Resource;
-use super::store::Stored;
+use super::store::Key;
 use super::{Api, Failure, Identity, Request};
 
 /// What keeps a claim while a pod uses it.
@@ -68,7 +70,7 @@ impl Api {
             query: String::new(),
             headers: http::HeaderMap::new(),
             body: object.to_string().into(),
-            user: Identity::admin(),
+            user: Identity::admin().into(),
         };
         // That it is there already is as good.
         let _ = self.handle(&request, now);
@@ -99,13 +101,7 @@ impl Api {
     /// Each namespace has a service account named `default` and the certificate authority's ConfigMap.
     fn accounts(&mut self, now: Timestamp) -> Result<(), Failure> {
         let Some(slot) = self.registry.get("", "namespaces").map(|r| r.slot) else { return Ok(()) };
-        let live: Vec<String> = self
-            .table(slot)?
-            .objects
-            .values()
-            .filter(|n| !json::deleting(&n.value))
-            .map(|n| json::meta(&n.value, "name").to_owned())
-            .collect();
+        let live: Vec<String> = self.table(slot)?.objects.values().filter(|n| !n.deleting()).map(|n| n.meta("name").to_owned()).collect();
         for namespace in live {
             if self.lookup_in("", "serviceaccounts", &namespace, "default").is_none() {
                 let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
@@ -129,10 +125,9 @@ impl Api {
     /// Deletes what is in namespaces that end, and lets them go once they are empty.
     fn end_namespaces(&mut self, now: Timestamp) -> Result<(), Failure> {
         let Some(namespaces) = self.registry.get("", "namespaces").cloned() else { return Ok(()) };
-        let ending: Vec<Arc<Stored>> =
-            self.table(namespaces.slot)?.objects.values().filter(|n| json::deleting(&n.value)).cloned().collect();
+        let ending: Vec<Arc<Stored>> = self.table(namespaces.slot)?.objects.values().filter(|n| n.deleting()).cloned().collect();
         for namespace in ending {
-            let name = json::meta(&namespace.value, "name").to_owned();
+            let name = namespace.meta("name").to_owned();
             let mut seen = BTreeSet::new();
             let resources: Vec<Arc<Resource>> =
                 self.registry.all().filter(|r| r.namespaced && r.verbs.len() > 1 && seen.insert(r.slot)).cloned().collect();
@@ -141,11 +136,11 @@ impl Api {
                 let objects: Vec<Arc<Stored>> = self.table(resource.slot)?.range(Some(&name)).map(|(_, o)| Arc::clone(o)).collect();
                 let mut rest = Vec::new();
                 for object in objects {
-                    if json::deleting(&object.value) {
+                    if object.deleting() {
                         rest.push(object);
                         continue;
                     }
-                    let ask = Ask::internal(&resource, resource.storage_version(), Some(&name), json::meta(&object.value, "name"));
+                    let ask = Ask::internal(&resource, resource.storage_version(), Some(&name), object.meta("name"));
                     let options = Options { policy: Some("Background".to_owned()), ..Options::default() };
                     if let Gone::Marked(object) = self.delete_object(&ask, &object, &options, now)? {
                         rest.push(object);
@@ -160,10 +155,11 @@ impl Api {
                 self.commit(namespaces.slot, (String::new(), name), None)?;
                 self.after_write(&namespaces, Some(&current), None, now)?;
             } else {
-                let mut value = current.value.clone();
+                let mut value = current.value();
                 say_what_is_left(&mut value, &left, now);
-                if value != current.value {
-                    self.commit(namespaces.slot, (String::new(), name), Some(value))?;
+                let next = Stored { revision: current.revision, ..Stored::of(value, Some(&current)) };
+                if next != *current {
+                    self.commit(namespaces.slot, (String::new(), name), Some(next))?;
                 }
             }
         }
@@ -178,14 +174,16 @@ impl Api {
             .table(resource.slot)?
             .objects
             .values()
-            .filter(|c| json::deleting(&c.value) && json::finalizers(&c.value).contains(&PROTECTION))
+            .filter(|c| c.deleting() && c.finalizers().any(|f| f == PROTECTION))
             .cloned()
             .collect();
         for claim in waiting {
-            let (namespace, name) = (json::meta(&claim.value, "namespace"), json::meta(&claim.value, "name"));
+            let (namespace, name) = (claim.meta("namespace"), claim.meta("name"));
             let used = self.table(pods)?.range(Some(namespace)).any(|(_, pod)| {
-                !matches!(json::text(&pod.value, &["status", "phase"]), "Succeeded" | "Failed")
-                    && json::items(&pod.value, &["spec", "volumes"]).any(|v| json::text(v, &["persistentVolumeClaim", "claimName"]) == name)
+                !matches!(&*pod.text(&["status", "phase"]), "Succeeded" | "Failed")
+                    && pod
+                        .items(&["spec", "volumes"])
+                        .any(|v| v.at(&["persistentVolumeClaim", "claimName"]).and_then(Raw::plain) == Some(name))
             });
             if !used {
                 self.drop_finalizer(&resource, &claim, PROTECTION, now)?;
@@ -213,7 +211,7 @@ impl Api {
         let resource = self.registry.by_kind(api_version, kind)?;
         let at = if resource.namespaced { namespace } else { "" };
         let found = self.lookup(resource.slot, at, json::text(reference, &["name"]))?;
-        (json::meta(&found.value, "uid") == json::text(reference, &["uid"])).then_some(found)
+        (found.meta("uid") == json::text(reference, &["uid"])).then_some(found)
     }
 
     /// Whether anyone knows the kind of a reference: only then can its owner be said not to be there.
@@ -225,17 +223,17 @@ impl Api {
     fn look_at(&mut self, slot: usize, namespace: &str, name: &str, now: Timestamp) -> Result<(), Failure> {
         let Some(object) = self.lookup(slot, namespace, name) else { return Ok(()) };
         let Some(resource) = self.registry.in_slot(slot).cloned() else { return Ok(()) };
-        if json::deleting(&object.value) {
-            let finalizers = json::finalizers(&object.value);
-            if finalizers.contains(&"orphan") {
+        if object.deleting() {
+            let has = |finalizer: &str| object.finalizers().any(|f| f == finalizer);
+            if has("orphan") {
                 return self.orphan(&resource, &object, now);
             }
-            if finalizers.contains(&"foregroundDeletion") {
+            if has("foregroundDeletion") {
                 return self.foreground(&resource, &object, now);
             }
             return Ok(());
         }
-        let references: Vec<Value> = json::items(&object.value, &["metadata", "ownerReferences"]).cloned().collect();
+        let references: Vec<Value> = object.items(&["metadata", "ownerReferences"]).map(Raw::value).collect();
         if references.is_empty() {
             return Ok(());
         }
@@ -243,7 +241,7 @@ impl Api {
         for reference in references {
             match self.owner(&reference, namespace) {
                 Some(owner) => {
-                    let foreground = json::deleting(&owner.value) && json::finalizers(&owner.value).contains(&"foregroundDeletion");
+                    let foreground = owner.deleting() && owner.finalizers().any(|f| f == "foregroundDeletion");
                     if foreground { waiting.push(reference) } else { solid.push(reference) }
                 }
                 None if self.known_kind(&reference) => gone.push(reference),
@@ -256,14 +254,13 @@ impl Api {
         }
         let ask = Ask::internal(&resource, resource.storage_version(), resource.namespaced.then_some(namespace), name);
         if !solid.is_empty() {
-            let mut value = object.value.clone();
-            json::metadata(&mut value).insert("ownerReferences".to_owned(), solid.into());
-            let stored = self.commit(slot, (namespace.to_owned(), name.to_owned()), Some(value))?;
+            let next = with_list(&object, "ownerReferences", solid);
+            let stored = self.commit(slot, (namespace.to_owned(), name.to_owned()), Some(next))?;
             self.after_write(&resource, Some(&object), Some(&stored), now)?;
             return Ok(());
         }
         // Dependents of what goes in the foreground go so, too, where they have any of their own that hold them.
-        let holding = !waiting.is_empty() && !self.dependents(json::meta(&object.value, "uid")).is_empty();
+        let holding = !waiting.is_empty() && !self.dependents(object.meta("uid")).is_empty();
         let policy = if holding { "Foreground" } else { "Background" };
         let options = Options { policy: Some(policy.to_owned()), ..Options::default() };
         self.delete_object(&ask, &object, &options, now)?;
@@ -272,20 +269,13 @@ impl Api {
 
     /// Takes itself off those that depend on it, then goes.
     fn orphan(&mut self, resource: &Arc<Resource>, object: &Arc<Stored>, now: Timestamp) -> Result<(), Failure> {
-        let uid = json::meta(&object.value, "uid").to_owned();
+        let uid = object.meta("uid").to_owned();
         for (slot, namespace, name) in self.dependents(&uid) {
             let Some(dependent) = self.lookup(slot, &namespace, &name) else { continue };
             let Some(of) = self.registry.in_slot(slot).cloned() else { continue };
-            let mut value = dependent.value.clone();
-            let rest: Vec<Value> =
-                json::items(&value, &["metadata", "ownerReferences"]).filter(|r| json::text(r, &["uid"]) != uid).cloned().collect();
-            let metadata = json::metadata(&mut value);
-            if rest.is_empty() {
-                metadata.remove("ownerReferences");
-            } else {
-                metadata.insert("ownerReferences".to_owned(), rest.into());
-            }
-            let stored = self.commit(slot, (namespace, name), Some(value))?;
+            let others = dependent.items(&["metadata", "ownerReferences"]).filter(|r| r.get("uid").and_then(Raw::plain) != Some(&uid));
+            let next = with_list(&dependent, "ownerReferences", others.map(Raw::value).collect());
+            let stored = self.commit(slot, (namespace, name), Some(next))?;
             self.after_write(&of, Some(&dependent), Some(&stored), now)?;
         }
         self.drop_finalizer(resource, object, "orphan", now)
@@ -293,38 +283,44 @@ impl Api {
 
     /// Deletes those that depend on it; goes once none is left that blocks.
     fn foreground(&mut self, resource: &Arc<Resource>, object: &Arc<Stored>, now: Timestamp) -> Result<(), Failure> {
-        let uid = json::meta(&object.value, "uid").to_owned();
+        let uid = object.meta("uid").to_owned();
         for (slot, namespace, name) in self.dependents(&uid) {
             self.look_at(slot, &namespace, &name, now)?;
         }
         let blocked = self.dependents(&uid).into_iter().any(|(slot, namespace, name)| {
             self.lookup(slot, &namespace, &name).is_some_and(|dependent| {
-                json::items(&dependent.value, &["metadata", "ownerReferences"])
-                    .any(|r| json::text(r, &["uid"]) == uid && r.get("blockOwnerDeletion") == Some(&Value::Bool(true)))
+                dependent.items(&["metadata", "ownerReferences"]).any(|r| {
+                    r.get("uid").and_then(Raw::plain) == Some(&uid) && r.get("blockOwnerDeletion").map(Raw::as_str) == Some("true")
+                })
             })
         });
         if blocked { Ok(()) } else { self.drop_finalizer(resource, object, "foregroundDeletion", now) }
     }
 
     fn drop_finalizer(&mut self, resource: &Arc<Resource>, object: &Arc<Stored>, finalizer: &str, now: Timestamp) -> Result<(), Failure> {
-        let key = (json::meta(&object.value, "namespace").to_owned(), json::meta(&object.value, "name").to_owned());
+        let key = (object.meta("namespace").to_owned(), object.meta("name").to_owned());
         let Some(current) = self.lookup(resource.slot, &key.0, &key.1) else { return Ok(()) };
-        let mut value = current.value.clone();
-        let rest: Vec<String> = json::finalizers(&value).into_iter().filter(|f| *f != finalizer).map(str::to_owned).collect();
-        let metadata = json::metadata(&mut value);
-        if rest.is_empty() {
-            metadata.remove("finalizers");
-            let grace = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
-            if grace == 0 && !super::builtin::held(resource, &value) {
-                self.commit(resource.slot, key, None)?;
-                return self.after_write(resource, Some(&current), None, now);
-            }
-        } else {
-            metadata.insert("finalizers".to_owned(), json!(rest));
+        let rest: Vec<Value> = current.finalizers().filter(|f| *f != finalizer).map(Value::from).collect();
+        if rest.is_empty() && current.grace() == 0 && !super::builtin::held(resource, &current) {
+            self.commit(resource.slot, key, None)?;
+            return self.after_write(resource, Some(&current), None, now);
         }
-        let stored = self.commit(resource.slot, key, Some(value))?;
+        let stored = self.commit(resource.slot, key, Some(with_list(&current, "finalizers", rest)))?;
         self.after_write(resource, Some(&current), Some(&stored), now)
     }
+}
+
+/// An object with another list in its metadata; without it, where the list is empty.
+fn with_list(object: &Stored, key: &str, list: Vec<Value>) -> Stored {
+    let (mut next, mut metadata) = (object.clone(), object.bare_metadata());
+    let metadata = json::map(&mut metadata);
+    if list.is_empty() {
+        metadata.remove(key);
+    } else {
+        metadata.insert(key.to_owned(), list.into());
+    }
+    next.set_metadata(metadata);
+    next
 }
 
 /// The conditions of a namespace that cannot end yet.
@@ -336,7 +332,7 @@ fn say_what_is_left(namespace: &mut Value, left: &[(Arc<Resource>, Vec<Arc<Store
             if resource.group.is_empty() { format!("{}.", resource.plural) } else { format!("{}.{}", resource.plural, resource.group) };
         counts.push(format!("{name} has {} resource instances", objects.len()));
         for object in objects {
-            for finalizer in json::finalizers(&object.value) {
+            for finalizer in object.finalizers() {
                 let count = finalizers.entry(finalizer.to_owned()).or_default();
                 *count = count.saturating_add(1);
             }
@@ -378,6 +374,11 @@ fn say_what_is_left(namespace: &mut Value, left: &[(Arc<Resource>, Vec<Arc<Store
     json::child(namespace, "status").insert("conditions".to_owned(), list.into());
 }
 
+/// The uids of an object's owners.
+fn owners(object: &Stored) -> Vec<&str> {
+    object.items(&["metadata", "ownerReferences"]).map(|r| r.get("uid").and_then(Raw::plain).unwrap_or_default()).collect()
+}
+
 /// What the controllers inside the API have to look at.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
@@ -399,59 +400,51 @@ impl Work {
 
 impl Api {
     /// Notes what a write gives the controllers to do, and keeps the index of owners. Called for every write.
-    pub(crate) fn note(&mut self, slot: usize, namespace: &str, name: &str, before: Option<&Arc<Stored>>, after: Option<&Arc<Stored>>) {
-        let owners = |object: &Arc<Stored>| -> Vec<String> {
-            json::items(&object.value, &["metadata", "ownerReferences"]).map(|r| json::text(r, &["uid"]).to_owned()).collect()
-        };
-        let place = (slot, namespace.to_owned(), name.to_owned());
-        let had = before.map(owners).unwrap_or_default();
-        let has = after.map(owners).unwrap_or_default();
+    pub(crate) fn note(&mut self, slot: usize, key: &Key, before: Option<&Stored>, after: Option<&Stored>) {
+        if slot == self.namespace_slot {
+            self.work.namespaces = true;
+        }
+        self.note_claims(slot, before, after);
+        // Owners, finalizers and deletion stand in the metadata.
+        if let (Some(before), Some(after)) = (before, after)
+            && Arc::ptr_eq(&before.metadata, &after.metadata)
+        {
+            return;
+        }
+        let (namespace, name) = key;
+        let place = (slot, namespace.clone(), name.clone());
+        let (had, has) = (before.map(owners).unwrap_or_default(), after.map(owners).unwrap_or_default());
         if had != has {
             for uid in &had {
-                if let Some(set) = self.owners.get_mut(uid) {
+                if let Some(set) = self.owners.get_mut(*uid) {
                     set.remove(&place);
                     if set.is_empty() {
-                        self.owners.remove(uid);
+                        self.owners.remove(*uid);
                     }
                 }
             }
             for uid in &has {
-                self.owners.entry(uid.clone()).or_default().insert(place.clone());
+                self.owners.entry((*uid).to_owned()).or_default().insert(place.clone());
             }
         }
-        if slot == self.namespace_slot {
-            self.work.namespaces = true;
-        } else if !namespace.is_empty() && (after.is_none() || after.is_some_and(|a| json::deleting(&a.value))) {
-            let ending = self.lookup(self.namespace_slot, "", namespace).is_some_and(|n| json::deleting(&n.value));
-            self.work.namespaces |= ending;
-        }
-        let of_claims = |o: &Arc<Stored>| json::finalizers(&o.value).contains(&PROTECTION);
-        let with_claims = |o: &Arc<Stored>| json::items(&o.value, &["spec", "volumes"]).any(|v| v.get("persistentVolumeClaim").is_some());
-        self.work.claims |= match (before, after) {
-            (_, Some(after)) => (json::deleting(&after.value) && of_claims(after)) || with_claims(after),
-            (Some(before), None) => with_claims(before),
-            (None, None) => false,
-        };
-        if after.is_none() || name == "kube-root-ca.crt" {
-            let account = name == "default" || name == "kube-root-ca.crt";
-            self.work.namespaces |= account && !namespace.is_empty() && after.is_none();
+        if !namespace.is_empty() && after.is_none_or(Stored::deleting) {
+            let account = after.is_none() && matches!(name.as_str(), "default" | "kube-root-ca.crt");
+            let ending = self.lookup(self.namespace_slot, "", namespace).is_some_and(|n| n.deleting());
+            self.work.namespaces |= ending || account;
         }
         match after {
             None => {
-                if let Some(before) = before {
-                    let uid = json::meta(&before.value, "uid");
-                    if self.owners.contains_key(uid) {
-                        self.work.gone.push(uid.to_owned());
-                    }
+                let uid = before.map(|b| b.meta("uid")).unwrap_or_default();
+                if self.owners.contains_key(uid) {
+                    self.work.gone.push(uid.to_owned());
                 }
                 // Owners that wait for this one in the foreground.
                 for uid in had {
-                    self.look_at_owner(&uid, before);
+                    self.look_at_owner(uid, before);
                 }
             }
             Some(after) => {
-                let waits = json::deleting(&after.value)
-                    && json::finalizers(&after.value).iter().any(|f| matches!(*f, "orphan" | "foregroundDeletion"));
+                let waits = after.deleting() && after.finalizers().any(|f| matches!(f, "orphan" | "foregroundDeletion"));
                 if waits || (!has.is_empty() && (had != has)) {
                     self.work.look.push(place);
                 }
@@ -462,19 +455,27 @@ impl Api {
         }
     }
 
-    fn look_at_owner(&mut self, uid: &str, dependent: Option<&Arc<Stored>>) {
+    /// Notes whether a claim may be let go: it was deleted, or a pod changed that may have used one.
+    fn note_claims(&mut self, slot: usize, before: Option<&Stored>, after: Option<&Stored>) {
+        if slot == self.claim_slot {
+            self.work.claims |= after.is_some_and(Stored::deleting);
+        } else if slot == self.pod_slot && self.tables.get(self.claim_slot).is_some_and(|t| !t.objects.is_empty()) {
+            let uses = |pod: &Stored| pod.items(&["spec", "volumes"]).any(|v| v.get("persistentVolumeClaim").is_some());
+            self.work.claims |= after.or(before).is_some_and(uses);
+        }
+    }
+
+    fn look_at_owner(&mut self, uid: &str, dependent: Option<&Stored>) {
         let Some(dependent) = dependent else { return };
-        let namespace = json::meta(&dependent.value, "namespace");
-        let reference = json::items(&dependent.value, &["metadata", "ownerReferences"]).find(|r| json::text(r, &["uid"]) == uid);
-        let Some(reference) = reference else { return };
-        let Some(owner) = self.owner(reference, namespace) else { return };
-        if !json::deleting(&owner.value) {
+        let mut references = dependent.items(&["metadata", "ownerReferences"]);
+        let Some(reference) = references.find(|r| r.get("uid").and_then(Raw::plain) == Some(uid)).map(Raw::value) else { return };
+        let Some(owner) = self.owner(&reference, dependent.meta("namespace")) else { return };
+        if !owner.deleting() {
             return;
         }
-        let (api_version, kind) = (json::text(reference, &["apiVersion"]), json::text(reference, &["kind"]));
+        let (api_version, kind) = (json::text(&reference, &["apiVersion"]), json::text(&reference, &["kind"]));
         if let Some(resource) = self.registry.by_kind(api_version, kind) {
-            let at = json::meta(&owner.value, "namespace").to_owned();
-            self.work.look.push((resource.slot, at, json::meta(&owner.value, "name").to_owned()));
+            self.work.look.push((resource.slot, owner.meta("namespace").to_owned(), owner.meta("name").to_owned()));
         }
     }
 
@@ -486,11 +487,11 @@ impl Api {
             for ((namespace, name), object) in &table.objects {
                 let place = (slot, namespace.clone(), name.clone());
                 let mut owned = false;
-                for reference in json::items(&object.value, &["metadata", "ownerReferences"]) {
+                for uid in owners(object) {
                     owned = true;
-                    self.owners.entry(json::text(reference, &["uid"]).to_owned()).or_default().insert(place.clone());
+                    self.owners.entry(uid.to_owned()).or_default().insert(place.clone());
                 }
-                if owned || json::deleting(&object.value) {
+                if owned || object.deleting() {
                     self.work.look.push(place);
                 }
             }

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::ask::Ask;
 use super::failure::{Cause, Failure, Named};
+use super::object::Stored;
 use super::read::Selection;
-use super::store::Stored;
-use super::{Answer, Api, builtin, json, render};
+use super::{Api, Outcome, builtin, json, render};
 
 /// `DeleteOptions`, from the body and the query.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads the body, or the query where there is no body.
-    pub(crate) fn read(ask: &Ask, body: &[u8]) -> Result<Self, Failure> {
+    pub(crate) fn read(ask: &mut Ask, body: &[u8]) -> Result<Self, Failure> {
         let value = if body.is_empty() {
             let mut map = Map::new();
             if let Some(grace) = ask.query.number("gracePeriodSeconds")? {
@@ -100,27 +100,25 @@ pub(crate) enum Gone {
 }
 
 impl Api {
-    pub(crate) fn delete(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn delete(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let options = Options::read(ask, body)?;
         let old = self.existing(ask)?;
-        let uid = json::meta(&old.value, "uid").to_owned();
-        let name = json::meta(&old.value, "name").to_owned();
         match self.delete_object(ask, &old, &options, now)? {
-            Gone::Marked(object) => self.object_reply(ask, 200, &object),
-            Gone::Now(object) if builtin::delete_shows_object(&ask.resource) => self.object_reply(ask, 200, &object),
-            Gone::Now(_) => Ok(Answer::Whole(render::value(200, &render::success(ask, &name, &uid), ask.accept))),
+            Gone::Marked(object) => Ok(Outcome::Object(200, object)),
+            Gone::Now(object) if builtin::delete_shows_object(&ask.resource) => Ok(Outcome::Object(200, object)),
+            Gone::Now(_) => Ok(render::value(200, &render::success(ask, old.meta("name"), old.meta("uid")), ask.accept).into()),
         }
     }
 
     /// Deletes an object or marks it for deletion.
     pub(crate) fn delete_object(&mut self, ask: &Ask, old: &Arc<Stored>, options: &Options, now: Timestamp) -> Result<Gone, Failure> {
         let resource = Arc::clone(&ask.resource);
-        let name = json::meta(&old.value, "name").to_owned();
-        let namespace = json::meta(&old.value, "namespace").to_owned();
+        let name = old.meta("name").to_owned();
+        let namespace = old.meta("namespace").to_owned();
         if let Some(uid) = &options.uid
-            && uid != json::meta(&old.value, "uid")
+            && uid != old.meta("uid")
         {
-            let had = json::meta(&old.value, "uid");
+            let had = old.meta("uid");
             let why = format!(
                 "the UID in the precondition ({uid}) does not match the UID in record ({had}). The object might have been deleted and then recreated"
             );
@@ -136,22 +134,22 @@ impl Api {
             );
             return Err(Failure::conflict(ask.of_kind(&name), &why));
         }
-        let mut object = old.value.clone();
-        let grace = builtin::grace(&resource, &object, options.grace);
-        let finalizers = propagation_finalizers(&object, options.policy.as_deref(), builtin::orphans_by_default(&resource));
-        let was_deleting = json::deleting(&object);
-        let mut finalizers = finalizers;
-        if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !finalizers.iter().any(|f| f == super::crd::CLEANUP) {
+        let grace = builtin::grace(&resource, old, options.grace);
+        let mut finalizers = propagation_finalizers(old, options.policy.as_deref(), builtin::orphans_by_default(&resource));
+        let definition = resource.is("apiextensions.k8s.io", "customresourcedefinitions");
+        if definition && !finalizers.iter().any(|f| f == super::crd::CLEANUP) {
             finalizers.push(super::crd::CLEANUP.to_owned());
         }
-        let held = !finalizers.is_empty() || builtin::held(&resource, &object);
-        let metadata = json::metadata(&mut object);
+        let held = !finalizers.is_empty() || builtin::held(&resource, old);
+        let mut metadata = old.bare_metadata();
+        let metadata = json::map(&mut metadata);
         if finalizers.is_empty() {
             metadata.remove("finalizers");
         } else {
             metadata.insert("finalizers".to_owned(), json!(finalizers));
         }
-        if was_deleting {
+        let mut next = Stored::clone(old);
+        if old.deleting() {
             let had = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64);
             let shorter = grace.filter(|g| had.is_some_and(|h| *g < h));
             if let Some(grace) = shorter {
@@ -159,8 +157,10 @@ impl Api {
             }
             let grace_left = metadata.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
             if !held && grace_left == 0 {
-                return self.remove(ask, old, object, options, now);
+                next.set_metadata(metadata);
+                return self.remove(ask, old, next, options, now);
             }
+            next.set_metadata(metadata);
         } else {
             let grace = if held && grace.is_none() && !builtin::graceful(&resource) {
                 builtin::marked_grace(&resource)
@@ -173,35 +173,39 @@ impl Api {
                     set_deletion(metadata, now, Some(0));
                     bump_generation(metadata);
                 }
-                return self.remove(ask, old, object, options, now);
+                next.set_metadata(metadata);
+                return self.remove(ask, old, next, options, now);
             }
             set_deletion(metadata, now, grace);
-            if !resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+            if !definition {
                 bump_generation(metadata);
             }
-            builtin::mark_deleted(&resource, &mut object, now);
+            next.set_metadata(metadata);
+            if let Some(status) = builtin::mark_deleted(&resource, old, now) {
+                next.set_field("status", &status);
+            }
         }
-        if object == old.value {
+        if next == **old {
             return Ok(Gone::Marked(Arc::clone(old)));
         }
         if options.dry_run {
-            return Ok(Gone::Marked(Arc::new(Stored { value: object, revision: old.revision })));
+            return Ok(Gone::Marked(Arc::new(next)));
         }
-        let stored = self.commit(resource.slot, (namespace, name), Some(object))?;
+        let stored = self.commit(resource.slot, (namespace, name), Some(next))?;
         self.after_write(&resource, Some(old), Some(&stored), now)?;
         Ok(Gone::Marked(stored))
     }
 
-    fn remove(&mut self, ask: &Ask, old: &Arc<Stored>, last: Value, options: &Options, now: Timestamp) -> Result<Gone, Failure> {
+    fn remove(&mut self, ask: &Ask, old: &Arc<Stored>, last: Stored, options: &Options, now: Timestamp) -> Result<Gone, Failure> {
         let resource = Arc::clone(&ask.resource);
         if options.dry_run {
-            return Ok(Gone::Now(Arc::new(Stored { value: last, revision: old.revision })));
+            return Ok(Gone::Now(Arc::new(last)));
         }
-        let key = (json::meta(&old.value, "namespace").to_owned(), json::meta(&old.value, "name").to_owned());
+        let key = (old.meta("namespace").to_owned(), old.meta("name").to_owned());
         let shows = builtin::delete_shows_object(&resource);
         if builtin::graceful(&resource) {
             // What watchers see of a pod's end carries the time of its deletion.
-            if last != old.value {
+            if last != **old {
                 self.commit(resource.slot, key.clone(), Some(last))?;
             }
         }
@@ -210,7 +214,7 @@ impl Api {
         Ok(Gone::Now(if shows { gone } else { Arc::clone(old) }))
     }
 
-    pub(crate) fn delete_collection(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn delete_collection(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         if ask.resource.namespaced && ask.namespace.is_none() || ask.resource.is("", "namespaces") {
             return Err(Failure::method_not_allowed());
         }
@@ -221,7 +225,7 @@ impl Api {
             .table(ask.resource.slot)?
             .range(selection.namespace.as_deref())
             .map(|(_, o)| o)
-            .filter(|o| selection.matches(&o.value))
+            .filter(|o| selection.matches(o))
             .cloned()
             .collect();
         let mut shown = Vec::new();
@@ -230,7 +234,7 @@ impl Api {
                 Gone::Now(_) | Gone::Marked(_) => shown.push(Arc::clone(object)),
             }
         }
-        self.list_reply(ask, json!({"resourceVersion": revision.to_string()}), &shown)
+        Ok(Outcome::List(json!({"resourceVersion": revision.to_string()}), shown))
     }
 }
 
@@ -249,8 +253,8 @@ fn bump_generation(metadata: &mut Map<String, Value>) {
 }
 
 /// The finalizers an object has once its deletion has been asked for in this way.
-fn propagation_finalizers(object: &Value, policy: Option<&str>, orphan: bool) -> Vec<String> {
-    let had = json::finalizers(object);
+fn propagation_finalizers(object: &Stored, policy: Option<&str>, orphan: bool) -> Vec<String> {
+    let had: Vec<&str> = object.finalizers().collect();
     let mut out: Vec<String> = had.iter().filter(|f| !matches!(**f, "orphan" | "foregroundDeletion")).map(|f| (*f).to_owned()).collect();
     let wanted = match policy {
         Some("Orphan") => Some("orphan"),

@@ -9,14 +9,14 @@ use super::failure::Failure;
 use super::negotiate::{Accept, Form};
 use super::resources::Resource;
 use super::types::{self, Code, Strategic};
-use super::{Answer, Api, json, render};
+use super::{Api, Outcome, Reply, json, render};
 
 /// The version of Kubernetes whose API this is.
 pub(crate) const KUBERNETES: (&str, &str, &str) = ("1", "37", "v1.37.2");
 
 impl Api {
     /// Paths that are no resource's.
-    pub(crate) fn other(&mut self, request: &Request, accept: Accept, parts: &[String]) -> Result<Answer, Failure> {
+    pub(crate) fn other(&mut self, request: &Request, accept: Accept, parts: &[String]) -> Result<Outcome, Failure> {
         let words: Vec<&str> = parts.iter().map(String::as_str).collect();
         if !matches!(request.method, http::Method::GET | http::Method::HEAD) {
             return Err(match words.as_slice() {
@@ -27,14 +27,14 @@ impl Api {
         let reply = match words.as_slice() {
             [] | [""] => json!({"paths": self.paths()}),
             ["healthz" | "livez" | "readyz"] | ["healthz" | "livez" | "readyz", "ping" | "log" | "etcd"] => {
-                return Ok(Answer::Whole(render::text(200, "ok")));
+                return Ok(render::text(200, "ok").into());
             }
             ["version"] => version(),
-            ["api"] if matches!(accept.form, Form::Discovery { .. }) => return Ok(self.aggregated(&[""], accept)),
+            ["api"] if matches!(accept.form, Form::Discovery { .. }) => return Ok(self.aggregated(&[""], accept).into()),
             ["apis"] if matches!(accept.form, Form::Discovery { .. }) => {
                 let groups: Vec<String> = self.registry.groups().map(str::to_owned).collect();
                 let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
-                return Ok(self.aggregated(&groups, accept));
+                return Ok(self.aggregated(&groups, accept).into());
             }
             ["api"] => json!({
                 "kind": "APIVersions",
@@ -74,7 +74,7 @@ impl Api {
                         paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={}", self.revision)}));
                     }
                 }
-                return Ok(Answer::Whole(render::text(200, json!({"paths": paths}).to_string())));
+                return Ok(render::text(200, json!({"paths": paths}).to_string()).into());
             }
             ["openapi", "v3", rest @ ..] => match self.openapi(rest) {
                 Some(document) => document,
@@ -82,14 +82,14 @@ impl Api {
             },
             _ => return Err(Failure::no_such_page()),
         };
-        Ok(Answer::Whole(render::value(200, &reply, accept)))
+        Ok(render::value(200, &reply, accept).into())
     }
 
     fn paths(&self) -> Vec<String> {
         let mut paths = vec!["/api".to_owned(), "/api/v1".to_owned(), "/apis".to_owned()];
         for group in self.registry.groups() {
             paths.push(format!("/apis/{group}"));
-            paths.extend(self.registry.versions(group).into_iter().map(|v| format!("/apis/{group}/{v}")));
+            paths.extend(self.registry.versions(group).iter().map(|v| format!("/apis/{group}/{v}")));
         }
         paths.extend(["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
         paths
@@ -165,7 +165,7 @@ impl Api {
         list
     }
 
-    fn aggregated(&self, groups: &[&str], accept: Accept) -> Answer {
+    fn aggregated(&self, groups: &[&str], accept: Accept) -> Reply {
         let beta = accept.form == Form::Discovery { beta: true };
         let name = if beta { "apidiscovery.k8s.io/v2beta1" } else { "apidiscovery.k8s.io/v2" };
         let mut items = Vec::new();
@@ -174,9 +174,9 @@ impl Api {
             for version in self.registry.versions(group) {
                 let mut resources = Vec::new();
                 for resource in self.registry.all().filter(|r| r.group == *group) {
-                    let Some(served) = resource.version(&version) else { continue };
+                    let Some(served) = resource.version(version) else { continue };
                     let kind = |g: &str, v: &str, k: &str| json!({"group": g, "version": v, "kind": k});
-                    let own = kind(group, &version, &resource.kind);
+                    let own = kind(group, version, &resource.kind);
                     let mut subs = Vec::new();
                     if served.scale {
                         subs.push(json!({"subresource": "scale", "responseKind": kind("autoscaling", "v1", "Scale"), "verbs": ["get", "patch", "update"]}));
@@ -227,7 +227,7 @@ impl Api {
         } else {
             "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
         };
-        Answer::Whole(reply)
+        reply
     }
 
     /// The OpenAPI document of a group and version: enough for clients to know which kinds there are and what patches they take.

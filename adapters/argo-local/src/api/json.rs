@@ -70,3 +70,9 @@ pub(crate) fn deleting(value: &Value) -> bool {
 pub(crate) fn time(now: jiff::Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+/// Writes something as JSON.
+pub(crate) fn write<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // Writing JSON values to memory does not fail.
+    let _ = serde_json::to_writer(out, value);
+}

@@ -11,7 +11,7 @@
 //!     query: String::new(),
 //!     headers: http::HeaderMap::new(),
 //!     body: r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}"#.into(),
-//!     user: Identity::admin(),
+//!     user: Identity::admin().into(),
 //! };
 //! let Answer::Whole(reply) = api.handle(&request, now) else { panic!("a stream") };
 //! assert_eq!(reply.status, 201);
@@ -20,6 +20,7 @@
 mod ask;
 mod auth;
 mod builtin;
+mod change;
 mod collect;
 mod columns;
 mod crd;
@@ -32,12 +33,15 @@ mod fields;
 mod json;
 mod names;
 mod negotiate;
+mod object;
 mod patch;
 mod protobuf;
+mod raw;
 mod read;
 mod render;
 mod resources;
 mod selectors;
+mod stages;
 mod store;
 mod subresources;
 mod table;
@@ -46,20 +50,23 @@ mod watch;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
 
 pub use ask::{Identity, Request};
-pub use watch::{Step, Watch};
+pub use stages::{Decided, Front, Prepared};
+pub use store::{Change, Kept};
+pub use watch::{News, Step, Watch};
 
-use ask::{Ask, Path};
+use ask::Ask;
 use entropy::Entropy;
 use failure::Failure;
 use negotiate::Accept;
+use object::Stored;
 use resources::Registry;
-pub use store::Change;
 use store::Table;
 
 use crate::backend::LogOptions;
@@ -98,17 +105,32 @@ pub enum Answer {
     },
 }
 
+/// What a request has come to; rendered outside of the state machine.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// An object, under a HTTP status.
+    Object(u16, Arc<Stored>),
+    /// A list: its metadata and its items.
+    List(Value, Vec<Arc<Stored>>),
+    /// What is an answer already.
+    Answer(Answer),
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self::Answer(Answer::Whole(reply))
+    }
+}
+
 /// The state machine.
 #[derive(Debug)]
 pub struct Api {
-    registry: Registry,
+    registry: Arc<Registry>,
     tables: Vec<Table>,
     revision: u64,
     entropy: Entropy,
     changes: Vec<Change>,
     touched: BTreeSet<usize>,
-    /// What time it was when it was last asked.
-    now: Timestamp,
     /// Where clients find it, as discovery says.
     address: String,
     admin_token: Option<String>,
@@ -118,6 +140,8 @@ pub struct Api {
     owners: BTreeMap<String, BTreeSet<(usize, String, String)>>,
     work: collect::Work,
     namespace_slot: usize,
+    claim_slot: usize,
+    pod_slot: usize,
 }
 
 impl Api {
@@ -127,10 +151,11 @@ impl Api {
         let registry = Registry::new();
         let tables = (0..registry.slots()).map(|_| Table::new(0)).collect();
         let mut entropy = Entropy::new(seed);
-        let namespace_slot = registry.get("", "namespaces").map_or(0, |r| r.slot);
+        let slot = |plural: &str| registry.get("", plural).map_or(0, |r| r.slot);
+        let (namespace_slot, claim_slot, pod_slot) = (slot("namespaces"), slot("persistentvolumeclaims"), slot("pods"));
         let signing_key = entropy.bytes();
         Self {
-            registry,
+            registry: Arc::new(registry),
             tables,
             revision: store::FIRST_REVISION,
             entropy,
@@ -141,72 +166,22 @@ impl Api {
             owners: BTreeMap::new(),
             work: collect::Work::default(),
             namespace_slot,
+            claim_slot,
+            pod_slot,
             changes: Vec::new(),
             touched: BTreeSet::new(),
-            now: Timestamp::UNIX_EPOCH,
         }
     }
 
     /// Answers a request.
     pub fn handle(&mut self, request: &Request, now: Timestamp) -> Answer {
-        self.now = now;
-        let accept = self.accepts(request);
-        let form = accept.as_ref().ok().copied().unwrap_or_default();
-        let answer = match self.impersonated(request) {
-            Ok(None) => self.permitted(request, accept, now),
-            Ok(Some(user)) => self.permitted(&Request { user, ..request.clone() }, accept, now),
-            Err(failure) => Err(failure),
-        };
-        answer.unwrap_or_else(|failure| Answer::Whole(render::failure(&failure, form)))
+        let prepared = self.front().prepare(request.clone());
+        self.decide(prepared, now).answer()
     }
 
-    /// The form an answer takes; for custom resources a wildcard below `application` will do.
-    fn accepts(&self, request: &Request) -> Result<Accept, Failure> {
-        let header = request.header(http::header::ACCEPT);
-        let (custom, watching) = match Path::parse(&request.path) {
-            // Health and such have no form to choose.
-            Path::Other(_) => return Ok(Accept::parse(header, true).unwrap_or_default()),
-            Path::Resource { group, plural, watch, .. } => {
-                let custom = self.registry.get(&group, &plural).is_some_and(|r| r.custom());
-                (custom, watch || ask::Query::parse(&request.query).flag("watch"))
-            }
-        };
-        Accept::parse(header, custom).ok_or_else(|| Accept::refused(custom || Accept::odd_shape(header), watching))
-    }
-
-    fn permitted(&mut self, request: &Request, accept: Result<Accept, Failure>, now: Timestamp) -> Result<Answer, Failure> {
-        self.authorize(request)?;
-        self.route(request, accept?, now)
-    }
-
-    fn route(&mut self, request: &Request, accept: Accept, now: Timestamp) -> Result<Answer, Failure> {
-        if let Path::Other(parts) = Path::parse(&request.path) {
-            return self.other(request, accept, &parts);
-        }
-        let Some(mut ask) = Ask::find(&self.registry, request, accept)? else { return Err(Failure::no_such_page()) };
-        if request.body.len() > MAX_BODY {
-            return Err(Failure::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {MAX_BODY}"), None));
-        }
-        let verb = ask.verb.ok_or_else(Failure::method_not_allowed)?;
-        if !ask.sub.is_empty() {
-            return self.subresource(&mut ask, verb, &request.body, now);
-        }
-        if !ask.resource.verbs.contains(&verb) {
-            return Err(Failure::method_not_allowed());
-        }
-        if ask.resource.verbs == ["create"] {
-            return self.asked(&mut ask, &request.body, now);
-        }
-        match verb {
-            "get" => self.get(&ask),
-            "list" => self.list(&ask),
-            "watch" => self.watch(&ask),
-            "create" => self.create(&mut ask, &request.body, now),
-            "update" => self.update(&mut ask, &request.body, now),
-            "patch" => self.patch(&mut ask, &request.body, now),
-            "delete" => self.delete(&mut ask, &request.body, now),
-            _ => self.delete_collection(&mut ask, &request.body, now),
-        }
+    /// The resources, to change them.
+    fn registry_mut(&mut self) -> &mut Registry {
+        Arc::make_mut(&mut self.registry)
     }
 
     /// What a request is told whose credentials nobody knows.
@@ -244,8 +219,13 @@ impl Api {
 }
 
 /// Reads a body: JSON, or YAML where the content type says so.
-fn read_body(ask: &Ask, body: &[u8]) -> Result<Value, Failure> {
+fn read_body(ask: &mut Ask, body: &[u8]) -> Result<Value, Failure> {
     let kind = ask.content_type.split(';').next().unwrap_or_default().trim();
+    if let Some(parsed) = ask.parsed.take()
+        && matches!(kind, "" | "application/json")
+    {
+        return Ok(parsed);
+    }
     match kind {
         "" | "application/json" => match serde_json::from_slice(body) {
             Ok(value) => Ok(value),

@@ -3,30 +3,32 @@
 use argo_core::describe::Shape;
 use argo_core::patch;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::ask::Ask;
+use super::change::Draft;
 use super::failure::{Cause, Failure, Named};
-use super::write::Update;
-use super::{Answer, Api, builtin, render, types};
+use super::object::Stored;
+use super::raw::Raw;
+use super::write::Ownership;
+use super::{Api, Outcome, builtin, json, render, types};
 
+const JSON_PATCH: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
 /// The most operations a JSON patch may have.
 const MAX_OPERATIONS: usize = 10_000;
 
 impl Api {
-    pub(crate) fn patch(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn patch(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let kind = ask.content_type.split(';').next().unwrap_or_default().trim().to_owned();
-        let kinds: &[&str] = if ask.resource.custom() {
-            &["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]
-        } else {
-            &["application/json-patch+json", "application/merge-patch+json", STRATEGIC, "application/apply-patch+yaml"]
-        };
+        let kinds: &[&str] = if ask.resource.custom() { &[JSON_PATCH, MERGE, APPLY] } else { &[JSON_PATCH, MERGE, STRATEGIC, APPLY] };
         if !kinds.contains(&kind.as_str()) {
             return Err(unsupported(ask, kinds));
         }
         ask.check_options("PatchOptions")?;
-        if kind == "application/apply-patch+yaml" {
+        if kind == APPLY {
             return self.apply(ask, body, now);
         }
         if ask.query.get("force").is_some() {
@@ -34,20 +36,89 @@ impl Api {
             return Err(Failure::invalid(Named { group: "meta.k8s.io", kind: "PatchOptions", name: "" }, &[cause]));
         }
         let old = self.existing(ask)?;
-        let current = render::stamped(&self.shown(ask, &old.value), &ask.api_version(), &ask.resource.kind);
-        let patched = patched(&kind, &current, body, shape(ask))?;
-        let object = self.decode(ask, patched.clone()).map_err(|failure| undecodable(ask, &kind, &patched, body, failure))?;
-        let update = Update { manager: ask.manager(), applied: false };
-        let (stored, _) = self.replace(ask, object, &update, now)?;
-        self.object_reply(ask, 200, &stored)
+        let patch = read(ask, body)?;
+        let ownership = Ownership::Of(ask.manager());
+        if let Some(draft) = self.patched_part(ask, &kind, &old, &patch) {
+            return Ok(Outcome::Object(200, self.change(ask, &old, draft, ownership, now)?));
+        }
+        let stamped = |ask: &Ask, object: Value| render::stamped(object, &ask.api_version(), &ask.resource.kind);
+        let mut current = render::shown(ask, &old);
+        if kind != JSON_PATCH && !mentions_managers(&patch) {
+            json::metadata(&mut current).remove("managedFields");
+        }
+        let patched = self::patched(&kind, stamped(ask, current), &patch, shape(ask))?;
+        let object = match self.decode(ask, patched, true) {
+            Ok(object) => object,
+            Err(failure) if failure.code() != 400 => return Err(failure),
+            Err(failure) => {
+                let patched = self::patched(&kind, stamped(ask, render::shown(ask, &old)), &patch, shape(ask))?;
+                return Err(undecodable(ask, &kind, &patched, body, failure));
+            }
+        };
+        let (stored, _) = self.replace(ask, object, ownership, now)?;
+        Ok(Outcome::Object(200, stored))
+    }
+
+    /// Applies a patch to the fields it names alone, where the others have no part in what comes of it. `None` says nothing about the patch:
+    /// whatever may be wrong with it shows when it is applied to the whole object.
+    fn patched_part(&self, ask: &mut Ask, kind: &str, old: &Stored, patch: &Value) -> Option<Draft> {
+        let fields = patch.as_object().filter(|_| matches!(kind, MERGE | STRATEGIC))?;
+        let touched: Vec<&str> = fields.keys().map(String::as_str).collect();
+        if touched.iter().any(|f| f.starts_with('$')) || mentions_managers(patch) || !can_stand_alone(ask, old, &touched) {
+            return None;
+        }
+        let mut part = Map::new();
+        part.insert("apiVersion".to_owned(), ask.api_version().into());
+        part.insert("kind".to_owned(), ask.resource.kind.as_str().into());
+        if touched.contains(&"metadata") {
+            part.insert("metadata".to_owned(), old.bare_metadata());
+        }
+        for field in touched.iter().filter_map(|name| old.field(name)) {
+            part.insert(field.name.clone().into_owned(), Raw::new(&field.text).value());
+        }
+        let patched = patched(kind, Value::Object(part), patch, shape(ask)).ok()?;
+        let object = self.decode(ask, patched, false).ok()?;
+        let moved = object.get("metadata").is_some_and(|metadata| {
+            let same = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default() == old.meta(key);
+            !metadata.is_object() || !same("name") || !same("namespace")
+        });
+        (!moved && object.get("metadata").is_some() == touched.contains(&"metadata")).then(|| Draft::part(object, &touched, old))
+    }
+}
+
+/// Whether a patch says something about `managedFields`.
+fn mentions_managers(patch: &Value) -> bool {
+    json::at(patch, &["metadata", "managedFields"]).is_some()
+}
+
+/// Whether some fields of an object can be changed without a look at the others.
+fn can_stand_alone(ask: &Ask, old: &Stored, touched: &[&str]) -> bool {
+    let only = |fields: &[&str]| touched.iter().all(|t| matches!(*t, "apiVersion" | "kind" | "metadata") || fields.contains(t));
+    let resource = &ask.resource;
+    if let Some(custom) = ask.served().and_then(|v| v.custom.as_ref()) {
+        let settled = old.revision > resource.since && resource.versions.len() == 1;
+        return settled && custom.plain() && (ask.sub.is_empty() || only(&["status"]));
+    }
+    if resource.group == "events.k8s.io" || resource.type_of(&ask.version) != resource.type_name {
+        return false;
+    }
+    match ask.sub.as_str() {
+        "status" => only(&["status"]),
+        // Nothing that is filled in or checked of a pod depends on its metadata.
+        _ => resource.type_name == "core/v1.Pod" && only(&[]),
+    }
+}
+
+/// A patch in JSON.
+pub(crate) fn read(ask: &mut Ask, body: &[u8]) -> Result<Value, Failure> {
+    match ask.parsed.take() {
+        Some(parsed) => Ok(parsed),
+        None => serde_json::from_slice(body).map_err(|_| Failure::bad_request("invalid JSON patch")),
     }
 }
 
 /// A patch whose outcome is no such object is told so as upstream does: as an invalid patch.
 fn undecodable(ask: &Ask, kind: &str, patched: &Value, body: &[u8], failure: Failure) -> Failure {
-    if failure.code() != 400 {
-        return failure;
-    }
     let prefix = format!("cannot be handled as a {}: ", ask.resource.kind);
     let why = failure.message().split_once(&prefix).map_or(failure.message(), |(_, why)| why);
     let restored = (kind == STRATEGIC).then(|| builtin::decode::unrestorable(ask.resource.type_name, patched)).flatten();
@@ -130,23 +201,21 @@ fn shape(ask: &Ask) -> Option<Shape> {
 }
 
 /// The object a patch makes of another, which merges as `shape` says.
-pub(crate) fn patched(kind: &str, current: &Value, body: &[u8], shape: Option<Shape>) -> Result<Value, Failure> {
-    let mut object = current.clone();
-    let patch: Value = serde_json::from_slice(body).map_err(|_| Failure::bad_request("invalid JSON patch"))?;
-    if kind == "application/json-patch+json" {
-        return json_patch(object, &patch);
+pub(crate) fn patched(kind: &str, mut object: Value, patch: &Value, shape: Option<Shape>) -> Result<Value, Failure> {
+    if kind == JSON_PATCH {
+        return json_patch(object, patch);
     }
     if !patch.is_object() {
         if patch.is_null() {
             return Err(Failure::bad_request(patch::merge::MergeError::Patch.to_string()));
         }
-        let why = format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", go_kind(&patch));
+        let why = format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", go_kind(patch));
         return Err(Failure::bad_request(format!("error decoding patch: {why}")));
     }
-    if kind == "application/merge-patch+json" {
-        patch::merge::apply_document(&mut object, &patch).map_err(|error| Failure::bad_request(error.to_string()))?;
+    if kind == MERGE {
+        patch::merge::apply_document(&mut object, patch).map_err(|error| Failure::bad_request(error.to_string()))?;
     } else {
-        patch::strategic::apply_as(shape.unwrap_or(Shape::Any), &mut object, &patch)
+        patch::strategic::apply_as(shape.unwrap_or(Shape::Any), &mut object, patch)
             .map_err(|error| Failure::new(500, "", error.to_string(), None))?;
     }
     Ok(object)

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::ask::Ask;
 use super::failure::{Cause, Failure, Named};
+use super::object::Stored;
 use super::selectors;
-use super::store::{Key, Stored};
-use super::{Answer, Api};
+use super::store::Key;
+use super::{Api, Outcome};
 
 /// What a list or watch selects.
 #[derive(Clone, Debug)]
@@ -32,8 +33,8 @@ impl Selection {
         Ok(Self { namespace: ask.namespace.clone(), labels, fields })
     }
 
-    pub(crate) fn matches(&self, object: &Value) -> bool {
-        selectors::label_match(&self.labels, object) && selectors::field_match(&self.fields, object)
+    pub(crate) fn matches(&self, object: &Stored) -> bool {
+        self.all() || (selectors::labels_match(&self.labels, object) && selectors::fields_match(&self.fields, object))
     }
 
     pub(crate) fn all(&self) -> bool {
@@ -134,14 +135,14 @@ fn parse_revision(text: &str) -> Result<u64, String> {
 }
 
 impl Api {
-    pub(crate) fn get(&mut self, ask: &Ask) -> Result<Answer, Failure> {
+    pub(crate) fn get(&mut self, ask: &Ask) -> Result<Outcome, Failure> {
         let object = self.existing(ask)?;
         let revision = ask.query.text("resourceVersion");
         if !revision.is_empty() {
             let wanted = parse_revision(revision).map_err(Failure::bad_request)?;
             self.not_ahead(wanted)?;
         }
-        self.object_reply(ask, 200, &object)
+        Ok(Outcome::Object(200, object))
     }
 
     /// The object a path names.
@@ -167,7 +168,7 @@ impl Api {
         Err(Failure::new(504, "Timeout", message, Some(details)))
     }
 
-    pub(crate) fn list(&mut self, ask: &Ask) -> Result<Answer, Failure> {
+    pub(crate) fn list(&mut self, ask: &Ask) -> Result<Outcome, Failure> {
         let (limit, revision) = (ask.query.number("limit")?, ask.query.text("resourceVersion"));
         ask.query.number("timeoutSeconds")?;
         let matching = ask.query.text("resourceVersionMatch");
@@ -190,7 +191,7 @@ impl Api {
             Some(at) if at < self.revision => self.as_of(ask.resource.slot, at, selection.namespace.as_deref())?,
             _ => self.table(ask.resource.slot)?.range(selection.namespace.as_deref()).map(|(k, o)| (k.clone(), Arc::clone(o))).collect(),
         };
-        objects.retain(|(_, object)| selection.matches(&object.value));
+        objects.retain(|(_, object)| selection.matches(object));
         // The order is that of the paths `namespace/name`, where `-` in a name comes before the end of it.
         let place = |(namespace, name): &Key| format!("{namespace}/{name}");
         if selection.namespace.is_none() && ask.resource.namespaced {
@@ -215,13 +216,13 @@ impl Api {
             objects.truncate(limit);
         }
         let items: Vec<Arc<Stored>> = objects.into_iter().map(|(_, object)| object).collect();
-        self.list_reply(ask, Value::Object(metadata), &items)
+        Ok(Outcome::List(Value::Object(metadata), items))
     }
 
     /// The objects as they were at a revision.
     fn as_of(&self, slot: usize, revision: u64, namespace: Option<&str>) -> Result<Vec<(Key, Arc<Stored>)>, Failure> {
         let table = self.table(slot)?;
-        if revision < table.forgotten {
+        if revision < table.history.forgotten() {
             return Err(Failure::expired(
                 "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue \
                  parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided \
@@ -230,15 +231,13 @@ impl Api {
             ));
         }
         let mut objects: BTreeMap<Key, Arc<Stored>> = table.range(namespace).map(|(k, o)| (k.clone(), Arc::clone(o))).collect();
-        for event in table.events.iter().rev().take_while(|e| e.revision > revision) {
-            if namespace.is_some_and(|n| n != event.namespace) {
+        for event in table.history.since(revision).rev() {
+            if namespace.is_some_and(|n| n != event.key.0) {
                 continue;
             }
-            let Some(any) = event.after.as_ref().or(event.last.as_ref()) else { continue };
-            let key = (event.namespace.clone(), super::json::meta(&any.value, "name").to_owned());
             match &event.before {
-                Some(before) => objects.insert(key, Arc::clone(before)),
-                None => objects.remove(&key),
+                Some(before) => objects.insert(event.key.clone(), Arc::clone(before)),
+                None => objects.remove(&event.key),
             };
         }
         Ok(objects.into_iter().collect())

@@ -1,6 +1,6 @@
 //! Answers as bytes.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::ask::Ask;
 use super::failure::Failure;
 use super::negotiate::{Accept, Form};
-use super::store::Stored;
-use super::{Answer, Api, Reply, json};
+use super::object::Stored;
+use super::{Reply, json, table};
 
 const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
@@ -64,30 +64,53 @@ pub(crate) fn warn(reply: &mut Reply, warnings: &[String]) {
     }
 }
 
-/// Writes an object with its `kind` and `apiVersion` in front.
-pub(crate) fn write_object(out: &mut Vec<u8>, api_version: &str, kind: &str, object: &Value) {
-    let Value::Object(map) = object else { return };
+/// Writes `kind` and `apiVersion`, as the first members of an object that goes on.
+fn write_head(out: &mut Vec<u8>, api_version: &str, kind: &str) {
     out.extend_from_slice(b"{\"kind\":");
-    write_json(out, &kind);
+    json::write(out, kind);
     out.extend_from_slice(b",\"apiVersion\":");
-    write_json(out, &api_version);
-    for (key, value) in map {
-        out.push(b',');
-        write_json(out, key);
-        out.push(b':');
-        write_json(out, value);
-    }
+    json::write(out, api_version);
+}
+
+/// Writes an object with its `kind` and `apiVersion` in front, as clients of a resource and version see it.
+pub(crate) fn write_object(out: &mut Vec<u8>, ask: &Ask, object: &Stored) {
+    write_head(out, &ask.api_version(), &ask.resource.kind);
+    out.push(b',');
+    write_members(out, ask, object);
     out.push(b'}');
 }
 
-fn write_json<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    // Writing JSON values to memory does not fail.
-    let _ = serde_json::to_writer(out, value);
+fn write_members(out: &mut Vec<u8>, ask: &Ask, object: &Stored) {
+    match converted(ask, object) {
+        None => object.write_members(out),
+        Some(Value::Object(map)) => {
+            for (index, (key, value)) in map.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                json::write(out, key);
+                out.push(b':');
+                json::write(out, value);
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+/// Writes `PartialObjectMetadata` of an object.
+pub(crate) fn write_partial(out: &mut Vec<u8>, object: &Stored, beta: bool) {
+    write_head(out, meta_version(beta), "PartialObjectMetadata");
+    out.extend_from_slice(b",\"metadata\":");
+    object.write_metadata(out);
+    out.push(b'}');
+}
+
+fn meta_version(beta: bool) -> &'static str {
+    if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" }
 }
 
 /// An object with `kind` and `apiVersion`.
-pub(crate) fn stamped(object: &Value, api_version: &str, kind: &str) -> Value {
-    let mut value = object.clone();
+pub(crate) fn stamped(mut value: Value, api_version: &str, kind: &str) -> Value {
     let map = json::map(&mut value);
     map.insert("apiVersion".to_owned(), api_version.into());
     map.insert("kind".to_owned(), kind.into());
@@ -98,119 +121,132 @@ pub(crate) fn stamped(object: &Value, api_version: &str, kind: &str) -> Value {
 pub(crate) fn partial(object: &Value, beta: bool) -> Value {
     json!({
         "kind": "PartialObjectMetadata",
-        "apiVersion": if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" },
+        "apiVersion": meta_version(beta),
         "metadata": object.get("metadata").cloned().unwrap_or_else(|| Value::Object(Map::new())),
     })
 }
 
-impl Api {
-    /// An object as a client of this resource and version sees it.
-    pub(crate) fn shown<'a>(&self, ask: &Ask, object: &'a Value) -> Cow<'a, Value> {
-        if ask.resource.group == "events.k8s.io" {
-            return Cow::Owned(super::builtin::events::to_events_k8s_io(object));
-        }
-        if ask.resource.type_of(&ask.version) != ask.resource.type_name {
-            return Cow::Owned(super::builtin::autoscaler::to_v1(object));
-        }
-        match ask.served().and_then(|v| v.custom.as_ref()) {
-            Some(custom) if custom.schema.has_defaults() => {
-                let mut value = object.clone();
-                custom.schema.fill(&mut value);
-                Cow::Owned(value)
-            }
-            _ => Cow::Borrowed(object),
-        }
+/// An object as clients of this resource and version see it, where that is not as it is kept.
+pub(crate) fn converted(ask: &Ask, object: &Stored) -> Option<Value> {
+    if ask.resource.group == "events.k8s.io" {
+        return Some(super::builtin::events::to_events_k8s_io(&object.value()));
     }
-
-    /// The answer that is one object.
-    pub(crate) fn object_reply(&self, ask: &Ask, status: u16, object: &Stored) -> Result<Answer, Failure> {
-        self.value_reply(ask, status, &object.value)
+    if ask.resource.type_of(&ask.version) != ask.resource.type_name {
+        return Some(super::builtin::autoscaler::to_v1(&object.value()));
     }
-
-    /// The answer that is one object, kept or not.
-    pub(crate) fn value_reply(&self, ask: &Ask, status: u16, object: &Value) -> Result<Answer, Failure> {
-        let object = self.shown(ask, object);
-        let mut reply = match ask.accept.form {
-            Form::Whole | Form::Discovery { .. } if ask.accept.yaml || ask.accept.pretty || ask.query.flag("pretty") => {
-                let accept = Accept { pretty: true, ..ask.accept };
-                value(status, &stamped(&object, &ask.api_version(), &ask.resource.kind), accept)
-            }
-            Form::Whole | Form::Discovery { .. } => {
-                let mut out = Vec::with_capacity(1024);
-                write_object(&mut out, &ask.api_version(), &ask.resource.kind, &object);
-                Reply { status, content_type: JSON, headers: Vec::new(), body: out.into() }
-            }
-            Form::Partial { list: true, .. } => {
-                let message =
-                    format!("you requested PartialObjectMetadataList, but the requested object is not a list (*{})", go_type(ask, false));
-                return Err(Failure::new(406, "NotAcceptable", message, None));
-            }
-            Form::Partial { beta, .. } => value(status, &partial(&object, beta), ask.accept),
-            Form::Table { beta } => {
-                check_include(ask)?;
-                let revision = json::meta(&object, "resourceVersion").to_owned();
-                value(status, &self.table_of(ask, &[&*object], json!({"resourceVersion": revision}), beta, true), ask.accept)
-            }
-        };
-        warn(&mut reply, &ask.warnings);
-        Ok(Answer::Whole(reply))
+    let custom = ask.served().and_then(|v| v.custom.as_ref())?;
+    // What was written under this definition has its defaults already.
+    if !custom.schema.has_defaults() || (object.revision > ask.resource.since && ask.resource.versions.len() == 1) {
+        return None;
     }
+    let mut value = object.value();
+    custom.schema.fill(&mut value);
+    Some(value)
+}
 
-    /// The answer that is a list.
-    pub(crate) fn list_reply(&self, ask: &Ask, metadata: Value, items: &[std::sync::Arc<Stored>]) -> Result<Answer, Failure> {
-        let shown: Vec<Cow<'_, Value>> = items.iter().map(|i| self.shown(ask, &i.value)).collect();
-        match ask.accept.form {
-            Form::Table { beta } => {
-                let rows: Vec<&Value> = shown.iter().map(|i| &**i).collect();
-                check_include(ask)?;
-                Ok(Answer::Whole(value(200, &self.table_of(ask, &rows, metadata, beta, true), ask.accept)))
+/// An object as clients of this resource and version see it.
+pub(crate) fn shown(ask: &Ask, object: &Stored) -> Value {
+    converted(ask, object).unwrap_or_else(|| object.value())
+}
+
+/// The answer that is one object.
+pub(crate) fn object(ask: &Ask, status: u16, object: &Stored) -> Result<Reply, Failure> {
+    let mut reply = match ask.accept.form {
+        Form::Whole | Form::Discovery { .. } if ask.accept.yaml || ask.accept.pretty || ask.query.flag("pretty") => {
+            let accept = Accept { pretty: true, ..ask.accept };
+            value(status, &stamped(shown(ask, object), &ask.api_version(), &ask.resource.kind), accept)
+        }
+        Form::Whole | Form::Discovery { .. } => {
+            let mut out = Vec::with_capacity(object.weight(None).saturating_add(512));
+            write_object(&mut out, ask, object);
+            json_reply(status, out)
+        }
+        Form::Partial { list: true, .. } => {
+            let message =
+                format!("you requested PartialObjectMetadataList, but the requested object is not a list (*{})", go_type(ask, false));
+            return Err(Failure::new(406, "NotAcceptable", message, None));
+        }
+        Form::Partial { beta, .. } if ask.accept.yaml || ask.accept.pretty => {
+            value(status, &partial(&shown(ask, object), beta), ask.accept)
+        }
+        Form::Partial { beta, .. } => {
+            let mut out = Vec::with_capacity(1024);
+            write_partial(&mut out, object, beta);
+            json_reply(status, out)
+        }
+        Form::Table { beta } => {
+            check_include(ask)?;
+            let metadata = json!({"resourceVersion": object.revision.to_string()});
+            value(status, &table::of(ask, &[shown(ask, object)], metadata, beta, true), ask.accept)
+        }
+    };
+    warn(&mut reply, &ask.warnings);
+    Ok(reply)
+}
+
+fn json_reply(status: u16, body: Vec<u8>) -> Reply {
+    Reply { status, content_type: JSON, headers: Vec::new(), body: body.into() }
+}
+
+/// The answer that is a list.
+pub(crate) fn list(ask: &Ask, metadata: Value, items: &[Arc<Stored>]) -> Result<Reply, Failure> {
+    match ask.accept.form {
+        Form::Table { beta } => {
+            let rows: Vec<Value> = items.iter().map(|i| shown(ask, i)).collect();
+            check_include(ask)?;
+            Ok(value(200, &table::of(ask, &rows, metadata, beta, true), ask.accept))
+        }
+        Form::Partial { list: false, .. } => {
+            let message = format!("you requested PartialObjectMetadata, but the requested object is a list (*{})", go_type(ask, true));
+            Err(Failure::new(406, "NotAcceptable", message, None))
+        }
+        Form::Partial { beta, .. } if ask.accept.yaml || ask.accept.pretty => {
+            let items: Vec<Value> = items.iter().map(|i| partial(&shown(ask, i), beta)).collect();
+            let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": meta_version(beta), "metadata": metadata, "items": items});
+            Ok(value(200, &list, ask.accept))
+        }
+        Form::Partial { beta, .. } => {
+            let each = |out: &mut Vec<u8>, item: &Stored| write_partial(out, item, beta);
+            Ok(json_reply(200, written_list(meta_version(beta), "PartialObjectMetadataList", &metadata, items, each)))
+        }
+        Form::Whole | Form::Discovery { .. } => {
+            let (api_version, custom) = (ask.api_version(), ask.resource.custom());
+            let metadata = if custom { with_continue(metadata) } else { metadata };
+            if ask.accept.yaml || ask.query.flag("pretty") {
+                let shown = items.iter().map(|i| shown(ask, i));
+                let items: Vec<Value> = shown.map(|i| if custom { stamped(i, &api_version, &ask.resource.kind) } else { i }).collect();
+                let list = json!({"kind": ask.resource.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items});
+                return Ok(value(200, &list, Accept { pretty: true, ..ask.accept }));
             }
-            Form::Partial { list: false, .. } => {
-                let message = format!("you requested PartialObjectMetadata, but the requested object is a list (*{})", go_type(ask, true));
-                Err(Failure::new(406, "NotAcceptable", message, None))
-            }
-            Form::Partial { beta, .. } => {
-                let items: Vec<Value> = shown.iter().map(|i| partial(i, beta)).collect();
-                let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };
-                let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": metadata, "items": items});
-                Ok(Answer::Whole(value(200, &list, ask.accept)))
-            }
-            Form::Whole | Form::Discovery { .. } => {
-                let (api_version, custom) = (ask.api_version(), ask.resource.custom());
-                let metadata = if custom { with_continue(metadata) } else { metadata };
-                if ask.accept.yaml || ask.query.flag("pretty") {
-                    let items: Vec<Value> = shown
-                        .iter()
-                        .map(|i| if custom { stamped(i, &api_version, &ask.resource.kind) } else { i.clone().into_owned() })
-                        .collect();
-                    let list = json!({"kind": ask.resource.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items});
-                    return Ok(Answer::Whole(value(200, &list, Accept { pretty: true, ..ask.accept })));
+            let each = |out: &mut Vec<u8>, item: &Stored| {
+                if custom {
+                    return write_object(out, ask, item);
                 }
-                let mut out = Vec::with_capacity(items.len().saturating_mul(1024).saturating_add(256));
-                out.extend_from_slice(b"{\"kind\":");
-                write_json(&mut out, &ask.resource.list_kind);
-                out.extend_from_slice(b",\"apiVersion\":");
-                write_json(&mut out, &api_version);
-                out.extend_from_slice(b",\"metadata\":");
-                write_json(&mut out, &metadata);
-                out.extend_from_slice(b",\"items\":[");
-                for (index, item) in shown.iter().enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    if custom {
-                        write_object(&mut out, &api_version, &ask.resource.kind, item);
-                    } else {
-                        write_json(&mut out, &**item);
-                    }
-                }
-                out.extend_from_slice(b"]}");
-                let mut reply = Reply { status: 200, content_type: JSON, headers: Vec::new(), body: out.into() };
-                warn(&mut reply, &ask.warnings);
-                Ok(Answer::Whole(reply))
-            }
+                out.push(b'{');
+                write_members(out, ask, item);
+                out.push(b'}');
+            };
+            let mut reply = json_reply(200, written_list(&api_version, &ask.resource.list_kind, &metadata, items, each));
+            warn(&mut reply, &ask.warnings);
+            Ok(reply)
         }
     }
+}
+
+fn written_list(api_version: &str, kind: &str, metadata: &Value, items: &[Arc<Stored>], each: impl Fn(&mut Vec<u8>, &Stored)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(items.len().saturating_mul(1024).saturating_add(256));
+    write_head(&mut out, api_version, kind);
+    out.extend_from_slice(b",\"metadata\":");
+    json::write(&mut out, metadata);
+    out.extend_from_slice(b",\"items\":[");
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        each(&mut out, item);
+    }
+    out.extend_from_slice(b"]}");
+    out
 }
 
 fn check_include(ask: &Ask) -> Result<(), Failure> {

@@ -1,9 +1,12 @@
 //! Which resources there are: the built-in ones and, at run time, those of CustomResourceDefinitions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Value, json};
 
 use super::crd::Custom;
+use super::fields::Shape;
 
 /// Verbs of resources that are stored.
 pub(crate) const STORED: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -119,6 +122,10 @@ pub(crate) struct Resource {
     pub(crate) type_name: &'static str,
     /// Its definition is being deleted: nothing can be created.
     pub(crate) terminating: bool,
+    /// The number of the write that made its definition what it is; objects of later writes are as it wants them.
+    pub(crate) since: u64,
+    /// See [`Self::blank`].
+    pub(crate) blank: OnceLock<Value>,
 }
 
 impl Resource {
@@ -130,17 +137,17 @@ impl Resource {
         self.type_name.is_empty()
     }
 
+    /// An object of it before anything is in it.
+    pub(crate) fn blank(&self) -> &Value {
+        self.blank.get_or_init(|| if self.custom() { json!({"metadata": {}}) } else { Shape::Typed(self.type_name).blank() })
+    }
+
     /// The name of the type that a version of it has in the table of types.
     pub(crate) fn type_of(&self, version: &str) -> &'static str {
         match (self.type_name, version) {
             ("autoscaling/v2.HorizontalPodAutoscaler", "v1") => "autoscaling/v1.HorizontalPodAutoscaler",
             (name, _) => name,
         }
-    }
-
-    /// `group/plural`.
-    pub(crate) fn table(&self) -> String {
-        format!("{}/{}", self.group, self.plural)
     }
 
     pub(crate) fn is(&self, group: &str, plural: &str) -> bool {
@@ -152,13 +159,21 @@ impl Resource {
     }
 }
 
+/// What is served of a group.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    resources: BTreeMap<String, Arc<Resource>>,
+    /// Served versions, the newest first.
+    versions: Vec<String>,
+}
+
 /// All resources.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
-    by_name: BTreeMap<(String, String), Arc<Resource>>,
+    groups: BTreeMap<String, Group>,
     /// Groups in the order of discovery.
-    groups: Vec<String>,
-    slots: Vec<String>,
+    order: Vec<String>,
+    slots: Vec<Arc<str>>,
 }
 
 const GROUP_ORDER: [&str; 21] = [
@@ -188,7 +203,7 @@ const GROUP_ORDER: [&str; 21] = [
 impl Registry {
     /// With the built-in resources.
     pub(crate) fn new() -> Self {
-        let mut registry = Self { groups: GROUP_ORDER.iter().map(|g| (*g).to_owned()).collect(), ..Self::default() };
+        let mut registry = Self { order: GROUP_ORDER.iter().map(|g| (*g).to_owned()).collect(), ..Self::default() };
         let list = |text: &str| text.split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         for line in BUILTIN.lines() {
             let words: Vec<&'static str> = line.split('|').collect();
@@ -217,6 +232,8 @@ impl Registry {
                 verbs: if *plural == "componentstatuses" { READ } else { STORED },
                 type_name,
                 terminating: false,
+                since: 0,
+                blank: OnceLock::new(),
             });
         }
         for line in ASKED.lines() {
@@ -238,6 +255,8 @@ impl Registry {
                 verbs: &["create"],
                 type_name,
                 terminating: false,
+                since: 0,
+                blank: OnceLock::new(),
             });
         }
         registry
@@ -245,20 +264,19 @@ impl Registry {
 
     /// The slot of a table, made where there is none.
     pub(crate) fn slot(&mut self, table: &str) -> usize {
-        if let Some(slot) = self.slots.iter().position(|t| t == table) {
-            return slot;
-        }
-        self.slots.push(table.to_owned());
-        self.slots.len().saturating_sub(1)
+        self.find_slot(table).unwrap_or_else(|| {
+            self.slots.push(table.into());
+            self.slots.len().saturating_sub(1)
+        })
     }
 
     pub(crate) fn find_slot(&self, table: &str) -> Option<usize> {
-        self.slots.iter().position(|t| t == table)
+        self.slots.iter().position(|t| **t == *table)
     }
 
     /// The name of a slot's table.
-    pub(crate) fn slot_name(&self, slot: usize) -> &str {
-        self.slots.get(slot).map_or("", String::as_str)
+    pub(crate) fn slot_name(&self, slot: usize) -> Arc<str> {
+        self.slots.get(slot).cloned().unwrap_or_default()
     }
 
     pub(crate) fn slots(&self) -> usize {
@@ -267,60 +285,72 @@ impl Registry {
 
     /// Adds or replaces a resource.
     pub(crate) fn put(&mut self, resource: Resource) -> Arc<Resource> {
-        if !resource.group.is_empty() && !self.groups.contains(&resource.group) {
-            self.groups.push(resource.group.clone());
+        if !resource.group.is_empty() && !self.order.contains(&resource.group) {
+            self.order.push(resource.group.clone());
         }
         let resource = Arc::new(resource);
-        self.by_name.insert((resource.group.clone(), resource.plural.clone()), Arc::clone(&resource));
+        let group = self.groups.entry(resource.group.clone()).or_default();
+        group.resources.insert(resource.plural.clone(), Arc::clone(&resource));
+        group.find_versions();
         resource
     }
 
     /// Takes a resource away.
     pub(crate) fn remove(&mut self, group: &str, plural: &str) {
-        self.by_name.remove(&(group.to_owned(), plural.to_owned()));
-        if !self.by_name.keys().any(|(g, _)| g == group) {
-            self.groups.retain(|g| g != group);
+        let Some(found) = self.groups.get_mut(group) else { return };
+        found.resources.remove(plural);
+        found.find_versions();
+        if found.resources.is_empty() {
+            self.groups.remove(group);
+            self.order.retain(|g| g != group);
         }
     }
 
     pub(crate) fn get(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
-        // A lookup by borrowed pair would need a wrapper type; the number of resources is small.
-        self.by_name.get(&(group.to_owned(), plural.to_owned()))
+        self.groups.get(group)?.resources.get(plural)
     }
 
     /// The resource of an `apiVersion` and `kind`.
     pub(crate) fn by_kind(&self, api_version: &str, kind: &str) -> Option<&Arc<Resource>> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        self.by_name.values().find(|r| r.group == group && r.kind == kind && r.version(version).is_some())
+        self.groups.get(group)?.resources.values().find(|r| r.kind == kind && r.version(version).is_some())
     }
 
     /// The resource whose objects a slot holds.
     pub(crate) fn in_slot(&self, slot: usize) -> Option<&Arc<Resource>> {
-        self.by_name.values().find(|r| r.slot == slot)
+        self.all().find(|r| r.slot == slot)
     }
 
     /// All resources, by group and name.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.by_name.values()
+        self.groups.values().flat_map(|g| g.resources.values())
     }
 
     /// Groups in the order of discovery, the core group left out.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
-        self.groups.iter().map(String::as_str).filter(|g| self.by_name.keys().any(|(group, _)| group == g))
+        self.order.iter().map(String::as_str).filter(|g| self.groups.contains_key(*g))
+    }
+
+    /// Whether anything is served of a group.
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
     }
 
     /// Served versions of a group, the newest first.
-    pub(crate) fn versions(&self, group: &str) -> Vec<String> {
-        let mut versions: Vec<String> = Vec::new();
-        for resource in self.by_name.values().filter(|r| r.group == group) {
-            for version in resource.versions.iter().filter(|v| v.served) {
-                if !versions.contains(&version.name) {
-                    versions.push(version.name.clone());
-                }
+    pub(crate) fn versions(&self, group: &str) -> &[String] {
+        self.groups.get(group).map_or(&[], |g| &g.versions)
+    }
+}
+
+impl Group {
+    fn find_versions(&mut self) {
+        self.versions.clear();
+        for version in self.resources.values().flat_map(|r| &r.versions).filter(|v| v.served) {
+            if !self.versions.contains(&version.name) {
+                self.versions.push(version.name.clone());
             }
         }
-        versions.sort_by_key(|v| std::cmp::Reverse(age(v)));
-        versions
+        self.versions.sort_by_key(|v| std::cmp::Reverse(age(v)));
     }
 }
 

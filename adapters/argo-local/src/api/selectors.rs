@@ -6,6 +6,8 @@ use argo_core::selector::{FieldSelector, LabelSelector};
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::object::Stored;
+use super::raw::Raw;
 
 /// A label selector of a query parameter.
 pub(crate) fn labels(text: &str) -> Result<LabelSelector, Failure> {
@@ -32,16 +34,25 @@ pub(crate) fn label_match(selector: &LabelSelector, object: &Value) -> bool {
     selector.selects(|key| labels.and_then(|l| l.get(key)).and_then(Value::as_str))
 }
 
+/// Whether the labels of an object that is kept are selected.
+pub(crate) fn labels_match(selector: &LabelSelector, object: &Stored) -> bool {
+    if selector.is_everything() {
+        return true;
+    }
+    let labels = object.metadata().get("labels");
+    selector.selects(|key| labels.and_then(|l| l.get(key)).and_then(Raw::plain))
+}
+
 /// Whether an object's fields are selected; a field that is missing counts as its zero value.
-pub(crate) fn field_match(selector: &FieldSelector, object: &Value) -> bool {
+pub(crate) fn fields_match(selector: &FieldSelector, object: &Stored) -> bool {
     selector.matches(|field| Some(field_text(object, field)))
 }
 
-fn field_text<'v>(object: &'v Value, field: &str) -> Cow<'v, str> {
-    match field.split('.').try_fold(object, |value, part| value.get(part)) {
-        Some(Value::String(text)) => Cow::Borrowed(text),
-        Some(Value::Null) => Cow::Borrowed(""),
-        Some(other) => Cow::Owned(other.to_string()),
+fn field_text<'v>(object: &'v Stored, field: &str) -> Cow<'v, str> {
+    let path: Vec<&str> = field.split('.').collect();
+    match object.at(&path) {
+        Some(raw) if raw.is_null() => Cow::Borrowed(""),
+        Some(raw) => raw.text().unwrap_or(Cow::Borrowed(raw.as_str())),
         None => Cow::Borrowed(match field {
             "spec.unschedulable" | "spec.hostNetwork" => "false",
             "status.successful" | "status.replicas" => "0",
@@ -57,13 +68,16 @@ mod tests {
 
     #[test]
     fn objects_match_by_labels_and_fields() {
-        let object = json!({"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {"n": 3}, "status": {"phase": "Running"}});
-        assert!(label_match(&labels("a in (b,c),!x").unwrap(), &object));
-        assert!(!label_match(&labels("x").unwrap(), &object));
-        assert!(label_match(&of_object(Some(&json!({"matchLabels": {"a": "b"}}))), &object));
-        assert!(!label_match(&of_object(None), &object));
-        assert!(field_match(&fields("metadata.name=x,status.phase!=Failed,spec.n=3,spec.nodeName=").unwrap(), &object));
-        assert!(field_match(&fields("spec.unschedulable=false").unwrap(), &object));
-        assert!(!field_match(&fields("spec.n!=3").unwrap(), &object));
+        let value = json!({"metadata": {"name": "x", "labels": {"a": "b"}}, "spec": {"n": 3}, "status": {"phase": "Running"}});
+        let object = Stored::of(value.clone(), None);
+        for (selector, matches) in [("a in (b,c),!x", true), ("x", false)] {
+            let selector = labels(selector).unwrap();
+            assert_eq!((label_match(&selector, &value), labels_match(&selector, &object)), (matches, matches));
+        }
+        assert!(label_match(&of_object(Some(&json!({"matchLabels": {"a": "b"}}))), &value));
+        assert!(!label_match(&of_object(None), &value));
+        assert!(fields_match(&fields("metadata.name=x,status.phase!=Failed,spec.n=3,spec.nodeName=").unwrap(), &object));
+        assert!(fields_match(&fields("spec.unschedulable=false").unwrap(), &object));
+        assert!(!fields_match(&fields("spec.n!=3").unwrap(), &object));
     }
 }

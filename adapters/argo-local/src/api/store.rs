@@ -1,28 +1,35 @@
-//! Objects, their order, and what has happened to them lately.
+//! Tables of objects, and what has happened in them lately.
+//!
+//! *Invariant:* what is remembered for watches is bounded in number and bytes; a watch that is being served holds it up to a bound that is far wider,
+//! so that a burst of writes does not end it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
-use serde_json::Value;
-
-use super::json;
+use super::object::Stored;
 use super::{Api, Failure};
 
 /// Where numbering starts. Below 100, so that a client that says `resourceVersion=1` is told that it is long gone.
 pub(crate) const FIRST_REVISION: u64 = 1000;
-/// How many changes of a table are remembered for watches.
-const REMEMBERED: usize = 8192;
+/// How many changes of a table are remembered, and how many bytes of earlier versions of objects with them.
+const REMEMBERED: Bounds = Bounds { events: 8192, bytes: 2 * 1024 * 1024 };
+/// How much is remembered where an open watch has not yet read it.
+const HELD: Bounds = Bounds { events: 131_072, bytes: 64 * 1024 * 1024 };
+
+struct Bounds {
+    events: usize,
+    bytes: usize,
+}
+
+impl Bounds {
+    fn hold(&self, history: &History) -> bool {
+        history.events.len() <= self.events && history.bytes <= self.bytes
+    }
+}
 
 /// Namespace and name; the namespace is empty for cluster-wide objects.
 pub(crate) type Key = (String, String);
-
-/// An object as it is kept: without `apiVersion` and `kind`.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Stored {
-    pub(crate) value: Value,
-    pub(crate) revision: u64,
-}
 
 /// What happened to an object.
 #[derive(Debug)]
@@ -31,27 +38,100 @@ pub(crate) struct Event {
     pub(crate) before: Option<Arc<Stored>>,
     /// `None` where it was deleted.
     pub(crate) after: Option<Arc<Stored>>,
-    /// For deletions: the last state, with the number of the deletion.
-    pub(crate) last: Option<Arc<Stored>>,
-    pub(crate) namespace: String,
-    /// The event as most watchers read it, made once.
-    pub(crate) line: OnceLock<Bytes>,
+    pub(crate) key: Key,
+}
+
+impl Event {
+    /// What it alone keeps alive: of the version before what the one after does not share.
+    fn weight(&self) -> usize {
+        let own = self.key.0.len().saturating_add(self.key.1.len()).saturating_add(128);
+        own.saturating_add(self.before.as_ref().map_or(0, |before| before.weight(self.after.as_deref())))
+    }
+}
+
+/// How far a watch has read.
+#[derive(Debug)]
+pub(crate) struct Cursor(AtomicU64);
+
+impl Cursor {
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, revision: u64) {
+        self.0.store(revision, Ordering::Relaxed);
+    }
+}
+
+/// What happened in a table.
+#[derive(Debug)]
+pub(crate) struct History {
+    events: VecDeque<Arc<Event>>,
+    /// The weights of all events.
+    bytes: usize,
+    /// What happened up to here is forgotten.
+    forgotten: u64,
+    readers: Vec<Weak<Cursor>>,
+    /// Up to here everybody had read when it was looked at last.
+    read: u64,
+}
+
+impl History {
+    fn new(revision: u64) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, forgotten: revision, readers: Vec::new(), read: 0 }
+    }
+
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// A reader that has read up to a revision. What comes later is held for it while it lives.
+    pub(crate) fn reader(&mut self, revision: u64) -> Arc<Cursor> {
+        let cursor = Arc::new(Cursor(AtomicU64::new(revision)));
+        self.read = self.read.min(revision);
+        self.readers.push(Arc::downgrade(&cursor));
+        cursor
+    }
+
+    /// What happened after a revision.
+    pub(crate) fn since(&self, revision: u64) -> impl DoubleEndedIterator<Item = &Arc<Event>> {
+        self.events.range(self.events.partition_point(|e| e.revision <= revision)..)
+    }
+
+    fn push(&mut self, event: Event) {
+        self.bytes = self.bytes.saturating_add(event.weight());
+        self.events.push_back(Arc::new(event));
+        while !REMEMBERED.hold(self)
+            && let Some(oldest) = self.events.front()
+        {
+            let oldest = oldest.revision;
+            if oldest > self.read {
+                self.readers.retain(|r| r.strong_count() > 0);
+                self.read = self.readers.iter().filter_map(Weak::upgrade).map(|r| r.get()).min().unwrap_or(u64::MAX);
+                if oldest > self.read && HELD.hold(self) {
+                    return;
+                }
+            }
+            if let Some(event) = self.events.pop_front() {
+                self.bytes = self.bytes.saturating_sub(event.weight());
+                self.forgotten = oldest;
+            }
+        }
+    }
 }
 
 /// The objects of one resource.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) objects: BTreeMap<Key, Arc<Stored>>,
-    pub(crate) events: VecDeque<Arc<Event>>,
-    /// What happened up to here is forgotten.
-    pub(crate) forgotten: u64,
+    pub(crate) history: History,
     /// Counts the lives of the resource: watches of an earlier one end.
     pub(crate) life: u64,
 }
 
 impl Table {
     pub(crate) fn new(revision: u64) -> Self {
-        Self { objects: BTreeMap::new(), events: VecDeque::new(), forgotten: revision, life: 0 }
+        Self { objects: BTreeMap::new(), history: History::new(revision), life: 0 }
     }
 
     /// The objects of a namespace, or all.
@@ -70,7 +150,7 @@ impl Table {
 #[derive(Clone, Debug)]
 pub struct Change {
     /// `group/plural`.
-    pub table: String,
+    pub table: Arc<str>,
     /// Namespace; empty for cluster-wide objects.
     pub namespace: String,
     /// Name.
@@ -81,10 +161,38 @@ pub struct Change {
 }
 
 impl Change {
-    /// The object as it is now, without `apiVersion` and `kind`; `None` where it was deleted.
+    /// The object as it is now, in JSON, without `apiVersion` and `kind`; `None` where it was deleted.
     #[must_use]
-    pub fn object(&self) -> Option<&Value> {
-        self.object.as_ref().map(|o| &o.value)
+    pub fn object(&self) -> Option<Vec<u8>> {
+        self.object.as_ref().map(|object| {
+            let mut text = Vec::with_capacity(1024);
+            object.write(&mut text);
+            text
+        })
+    }
+}
+
+/// An object that was kept, as it was handed out by [`Change`].
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// `group/plural`.
+    pub table: String,
+    /// Namespace; empty for cluster-wide objects.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    object: Stored,
+}
+
+impl Kept {
+    /// One of an object in JSON.
+    ///
+    /// # Errors
+    /// When the text is no JSON.
+    pub fn read(table: String, namespace: String, name: String, object: &[u8]) -> Result<Self, serde_json::Error> {
+        let text = std::str::from_utf8(object).map_err(serde::de::Error::custom)?;
+        serde_json::from_str::<serde::de::IgnoredAny>(text)?;
+        Ok(Self { table, namespace, name, object: Stored::read(text) })
     }
 }
 
@@ -110,50 +218,29 @@ impl Api {
         self.lookup(slot, namespace, name)
     }
 
-    /// Writes an object (or deletes it, for `None`) and tells watchers. Gives what is stored now, or for a deletion what was last.
-    pub(crate) fn commit(&mut self, slot: usize, key: Key, value: Option<Value>) -> Result<Arc<Stored>, Failure> {
+    /// Writes an object (or deletes it, for `None`) and tells watchers. Gives what is stored now, or for a deletion what was last, with the number of
+    /// the deletion.
+    pub(crate) fn commit(&mut self, slot: usize, key: Key, object: Option<Stored>) -> Result<Arc<Stored>, Failure> {
         let revision = self.revision.saturating_add(1);
-        let table_name = self.registry.slot_name(slot).to_owned();
+        let table_name = self.registry.slot_name(slot);
         let table = self.table_mut(slot)?;
-        let before = table.objects.get(&key).cloned();
-        let stored = |mut value: Value| {
-            json::metadata(&mut value).insert("resourceVersion".to_owned(), revision.to_string().into());
-            Arc::new(Stored { value, revision })
-        };
-        let (after, last) = match value {
-            Some(value) => (Some(stored(value)), None),
-            None => {
-                let Some(before) = &before else { return Err(Failure::internal("deleting what is not there")) };
-                (None, Some(stored(before.value.clone())))
-            }
-        };
-        let shown = after.clone().or_else(|| last.clone());
-        match &after {
+        let after = object.map(|object| Arc::new(Stored { revision, ..object }));
+        let before = match &after {
             Some(after) => table.objects.insert(key.clone(), Arc::clone(after)),
             None => table.objects.remove(&key),
         };
-        let (namespace, name) = key;
-        table.events.push_back(Arc::new(Event {
-            revision,
-            before,
-            after: after.clone(),
-            last,
-            namespace: namespace.clone(),
-            line: OnceLock::new(),
-        }));
-        if table.events.len() > REMEMBERED
-            && let Some(old) = table.events.pop_front()
-        {
-            table.forgotten = old.revision;
-        }
-        let events = table.events.back().cloned();
+        let shown = match (&after, &before) {
+            (Some(after), _) => Arc::clone(after),
+            (None, Some(before)) => Arc::new(before.at_revision(revision)),
+            (None, None) => return Err(Failure::internal("deleting what is not there")),
+        };
+        table.history.push(Event { revision, before: before.clone(), after: after.clone(), key: key.clone() });
         self.revision = revision;
         self.touched.insert(slot);
-        if let Some(event) = events {
-            self.note(slot, &namespace, &name, event.before.as_ref(), event.after.as_ref());
-        }
+        self.note(slot, &key, before.as_deref(), after.as_deref());
+        let (namespace, name) = key;
         self.changes.push(Change { table: table_name, namespace, name, revision, object: after });
-        shown.ok_or_else(|| Failure::internal("nothing was written"))
+        Ok(shown)
     }
 
     /// All objects, as if each had just been written.
@@ -163,7 +250,7 @@ impl Api {
         let all =
             tables.flat_map(|(slot, table)| table.objects.iter().map(move |((namespace, name), object)| (slot, namespace, name, object)));
         all.map(|(slot, namespace, name, object)| Change {
-            table: self.registry.slot_name(slot).to_owned(),
+            table: self.registry.slot_name(slot),
             namespace: namespace.clone(),
             name: name.clone(),
             revision: object.revision,
@@ -172,26 +259,23 @@ impl Api {
         .collect()
     }
 
-    /// Puts back what was kept: table, namespace, name and object each, and the number of the last write.
-    pub fn load(&mut self, objects: Vec<(String, String, String, Value)>, revision: u64) {
+    /// Puts back what was kept, and the number of the last write.
+    pub fn load(&mut self, objects: Vec<Kept>, revision: u64) {
         const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
-        for (table, _, _, definition) in &objects {
-            if table == DEFINITIONS {
-                self.register(definition, json::deleting(definition));
-            }
+        for kept in objects.iter().filter(|k| k.table == DEFINITIONS) {
+            self.register(&kept.object);
         }
         self.revision = self.revision.max(revision);
-        for (table, namespace, name, value) in objects {
-            let slot = self.registry.slot(&table);
-            let revision = json::meta(&value, "resourceVersion").parse().unwrap_or(0);
-            self.revision = self.revision.max(revision);
+        for kept in objects {
+            let slot = self.registry_mut().slot(&kept.table);
+            self.revision = self.revision.max(kept.object.revision);
             if let Ok(table) = self.table_mut(slot) {
-                table.objects.insert((namespace, name), Arc::new(Stored { value, revision }));
+                table.objects.insert((kept.namespace, kept.name), Arc::new(kept.object));
             }
         }
         // What happened before is not known any more.
         for table in &mut self.tables {
-            table.forgotten = self.revision;
+            table.history.forgotten = self.revision;
         }
         self.look_at_all();
     }

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ask::Ask;
+use super::change::Draft;
 use super::delete::Options;
 use super::failure::{Cause, Failure, Named};
+use super::object::Stored;
+use super::raw::Raw;
 use super::selectors;
-use super::store::Stored;
-use super::write::Update;
-use super::{Answer, Api, builtin, json, patch, read_body, render};
+use super::write::Ownership;
+use super::{Answer, Api, Outcome, builtin, json, patch, read_body, render};
 use crate::backend::LogOptions;
 
 impl Ask {
@@ -26,17 +28,19 @@ impl Ask {
             verb: None,
             query: super::ask::Query::default(),
             accept: super::negotiate::Accept::default(),
-            user: super::Identity::admin(),
+            user: super::Identity::admin().into(),
             user_agent: String::new(),
             content_type: String::new(),
             warnings: Vec::new(),
             doubles: Vec::new(),
+            parsed: None,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 }
 
 impl Api {
-    pub(crate) fn subresource(&mut self, ask: &mut Ask, verb: &str, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn subresource(&mut self, ask: &mut Ask, verb: &str, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let (has_status, has_scale) = ask.served().map_or((false, false), |v| (v.status, v.scale));
         let (group, plural, sub) = (ask.resource.group.clone(), ask.resource.plural.clone(), ask.sub.clone());
         match (group.as_str(), plural.as_str(), sub.as_str()) {
@@ -52,8 +56,8 @@ impl Api {
             ("", "pods", "eviction") if verb == "create" => self.evict(ask, body, now),
             ("", "pods", "exec" | "attach" | "portforward" | "proxy") => {
                 let pod = self.existing(ask)?;
-                let name = json::meta(&pod.value, "name");
-                if json::text(&pod.value, &["spec", "nodeName"]).is_empty() {
+                let name = pod.meta("name");
+                if pod.text(&["spec", "nodeName"]).is_empty() {
                     return Err(Failure::bad_request(format!("pod {name} does not have a host assigned")));
                 }
                 Err(Failure::new(501, "NotImplemented", format!("{} of pods is not offered by this API", ask.sub), None))
@@ -65,10 +69,10 @@ impl Api {
         }
     }
 
-    fn finalize(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    fn finalize(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let object = read_body(ask, body)?;
         let old = self.existing(ask)?;
-        let mut value = old.value.clone();
+        let mut value = old.value();
         let finalizers = json::at(&object, &["spec", "finalizers"]).and_then(Value::as_array).filter(|l| !l.is_empty());
         let spec = json::child(&mut value, "spec");
         match finalizers {
@@ -85,22 +89,22 @@ impl Api {
         }
         builtin::default(&ask.resource, &mut value);
         let resource = Arc::clone(&ask.resource);
-        let key = (String::new(), json::meta(&old.value, "name").to_owned());
+        let key = (String::new(), old.meta("name").to_owned());
         let empty = json::items(&value, &["spec", "finalizers"]).next().is_none();
-        if empty && json::deleting(&value) && json::finalizers(&value).is_empty() {
+        let next = Stored { revision: old.revision, ..Stored::of(value, Some(&old)) };
+        if empty && next.deleting() && next.finalizers().next().is_none() {
             self.commit(resource.slot, key, None)?;
             self.after_write(&resource, Some(&old), None, now)?;
-            return self.value_reply(ask, 200, &value);
+            return Ok(Outcome::Object(200, Arc::new(next)));
         }
-        let stored = self.commit(resource.slot, key, Some(value))?;
-        self.object_reply(ask, 200, &stored)
+        Ok(Outcome::Object(200, self.commit(resource.slot, key, Some(next))?))
     }
 
-    fn scale(&mut self, ask: &mut Ask, verb: &str, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    fn scale(&mut self, ask: &mut Ask, verb: &str, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let old = self.existing(ask)?;
-        let current = self.scale_of(ask, &old.value);
+        let current = self.scale_of(ask, &old.value());
         let wanted = match verb {
-            "get" => return Ok(Answer::Whole(render::value(200, &current, ask.accept))),
+            "get" => return Ok(render::value(200, &current, ask.accept).into()),
             "update" => {
                 let sent = read_body(ask, body)?;
                 let (kind, api_version) = (json::text(&sent, &["kind"]), json::text(&sent, &["apiVersion"]));
@@ -113,7 +117,7 @@ impl Api {
             }
             "patch" => {
                 let kind = ask.content_type.split(';').next().unwrap_or_default().trim().to_owned();
-                patch::patched(&kind, &current, body, argo_core::describe::Shape::of_kind("Scale"))?
+                patch::patched(&kind, current, &patch::read(ask, body)?, argo_core::describe::Shape::of_kind("Scale"))?
             }
             _ => return Err(Failure::method_not_allowed()),
         };
@@ -127,15 +131,16 @@ impl Api {
             let cause = Cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
             return Err(Failure::invalid(Named { group: "autoscaling", kind: "Scale", name: &name }, &[cause]));
         }
-        let mut object = old.value.clone();
+        let mut object = old.value();
+        json::metadata(&mut object).remove("managedFields");
         let path = self.scale_path(ask);
         set_path(&mut object, &path, replicas.into());
         let revision = json::meta(&wanted, "resourceVersion");
         let revision = if revision.is_empty() { old.revision.to_string() } else { revision.to_owned() };
         json::metadata(&mut object).insert("resourceVersion".to_owned(), revision.into());
-        let update = Update { manager: ask.manager(), applied: false };
-        let stored = self.change(ask, &old, object, &update, now)?;
-        Ok(Answer::Whole(render::value(200, &self.scale_of(ask, &stored.value), ask.accept)))
+        let ownership = Ownership::Of(ask.manager());
+        let stored = self.change(ask, &old, Draft::whole(object), ownership, now)?;
+        Ok(render::value(200, &self.scale_of(ask, &stored.value()), ask.accept).into())
     }
 
     fn scale_path(&self, ask: &Ask) -> String {
@@ -174,7 +179,7 @@ impl Api {
         json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status})
     }
 
-    fn log(&mut self, ask: &Ask) -> Result<Answer, Failure> {
+    fn log(&mut self, ask: &Ask) -> Result<Outcome, Failure> {
         let number = |key: &str| ask.query.number(key);
         let (tail, since, limit) = (number("tailLines")?, number("sinceSeconds")?, number("limitBytes")?);
         let name = ask.name.clone().unwrap_or_default();
@@ -192,7 +197,10 @@ impl Api {
             return Err(Failure::invalid(Named { group: "", kind: "PodLogOptions", name: &name }, &causes));
         }
         let pod = self.existing(ask)?;
-        let names = |key: &str| json::items(&pod.value, &["spec", key]).map(|c| json::text(c, &["name"]).to_owned()).collect::<Vec<_>>();
+        let names = |key: &str| {
+            let containers = pod.items(&["spec", key]);
+            containers.map(|c| c.get("name").and_then(Raw::plain).unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
         let (containers, init, ephemeral) = (names("containers"), names("initContainers"), names("ephemeralContainers"));
         let mut container = ask.query.text("container").to_owned();
         if container.is_empty() {
@@ -200,9 +208,9 @@ impl Api {
                 ([one], 0) => container.clone_from(one),
                 _ => {
                     let all: Vec<String> = init.iter().chain(&containers).chain(&ephemeral).cloned().collect();
-                    let default = json::text(&pod.value, &["metadata", "annotations", "kubectl.kubernetes.io/default-container"]);
-                    if containers.iter().any(|c| c == default) {
-                        container = default.to_owned();
+                    let default = pod.text(&["metadata", "annotations", "kubectl.kubernetes.io/default-container"]);
+                    if containers.iter().any(|c| *c == default) {
+                        container = default.into_owned();
                     } else {
                         let list = all.join(" ");
                         let why = format!("a container name must be specified for pod {name}, choose one of: [{list}]");
@@ -213,18 +221,14 @@ impl Api {
         } else if !containers.iter().chain(&init).chain(&ephemeral).any(|c| *c == container) {
             return Err(Failure::bad_request(format!("container {container} is not valid for pod {name}")));
         }
-        let node = json::text(&pod.value, &["spec", "nodeName"]);
+        let node = pod.text(&["spec", "nodeName"]);
         if node.is_empty() {
-            return Ok(Answer::Whole(super::Reply {
-                status: 204,
-                content_type: "application/json",
-                headers: Vec::new(),
-                body: bytes::Bytes::new(),
-            }));
+            let nothing = bytes::Bytes::new();
+            return Ok(super::Reply { status: 204, content_type: "application/json", headers: Vec::new(), body: nothing }.into());
         }
-        if self.lookup_in("", "nodes", "", node).is_none() {
+        if self.lookup_in("", "nodes", "", &node).is_none() {
             // As upstream, which takes the node for what was asked for.
-            return Err(Failure::not_found(Named { group: "", kind: "pods", name: node }));
+            return Err(Failure::not_found(Named { group: "", kind: "pods", name: &node }));
         }
         let positive = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
         let since_time = match ask.query.get("sinceTime") {
@@ -233,7 +237,7 @@ impl Api {
             }
             _ => None,
         };
-        Ok(Answer::Log {
+        Ok(Outcome::Answer(Answer::Log {
             namespace: ask.namespace.clone().unwrap_or_default(),
             pod: name,
             options: LogOptions {
@@ -246,10 +250,10 @@ impl Api {
                 limit_bytes: positive(limit),
                 previous: ask.query.flag("previous"),
             },
-        })
+        }))
     }
 
-    pub(crate) fn bind(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn bind(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let binding = read_body(ask, body)?;
         let said = json::meta(&binding, "name").to_owned();
         let name = ask.name.clone().unwrap_or_else(|| said.clone());
@@ -273,14 +277,14 @@ impl Api {
             return Err(Failure::not_found(Named { group: "", kind: "pods", name: &name }));
         };
         let refuse = |why: String| Err(Failure::conflict(Named { group: "", kind: "pods/binding", name: &name }, &why));
-        if json::deleting(&pod.value) {
+        if pod.deleting() {
             return refuse(format!("pod {name} is being deleted, cannot be assigned to a host"));
         }
-        let bound = json::text(&pod.value, &["spec", "nodeName"]);
+        let bound = pod.text(&["spec", "nodeName"]);
         if !bound.is_empty() {
             return refuse(format!("pod {name} is already assigned to node {bound:?}"));
         }
-        let mut value = pod.value.clone();
+        let mut value = pod.value();
         json::child(&mut value, "spec").insert("nodeName".to_owned(), node.into());
         if let Some(annotations) = json::at(&binding, &["metadata", "annotations"]).and_then(Value::as_object) {
             let metadata = json::metadata(&mut value);
@@ -299,12 +303,12 @@ impl Api {
         }
         if !ask.dry_run() {
             let slot = self.registry.get("", "pods").map(|r| r.slot).ok_or_else(Failure::no_such_resource)?;
-            self.commit(slot, (namespace, name), Some(value))?;
+            self.commit(slot, (namespace, name), Some(Stored::of(value, Some(&pod))))?;
         }
-        Ok(Answer::Whole(render::value(201, &created(), ask.accept)))
+        Ok(render::value(201, &created(), ask.accept).into())
     }
 
-    fn evict(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    fn evict(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let eviction = read_body(ask, body)?;
         let name = ask.name.clone().unwrap_or_default();
         let said = json::meta(&eviction, "name");
@@ -314,15 +318,15 @@ impl Api {
         let pod = self.existing(ask)?;
         let mut options = Options::of(eviction.get("deleteOptions").unwrap_or(&Value::Null))?;
         options.dry_run |= ask.dry_run();
-        let finished = matches!(json::text(&pod.value, &["status", "phase"]), "Succeeded" | "Failed" | "Pending");
-        if !finished && !json::deleting(&pod.value) {
+        let finished = matches!(&*pod.text(&["status", "phase"]), "Succeeded" | "Failed" | "Pending");
+        if !finished && !pod.deleting() {
             self.spend_budget(ask, &pod, options.dry_run, now)?;
         }
         let resource = Arc::clone(&ask.resource);
         let inner = Ask::internal(&resource, "v1", ask.namespace.as_deref(), &name);
         let mut pod = pod;
-        if !options.dry_run && !json::deleting(&pod.value) && builtin::grace(&resource, &pod.value, options.grace) != Some(0) {
-            let mut value = pod.value.clone();
+        if !options.dry_run && !pod.deleting() && builtin::grace(&resource, &pod, options.grace) != Some(0) {
+            let mut value = pod.value();
             let conditions = json::child(&mut value, "status").entry("conditions").or_insert_with(|| json!([]));
             if let Some(list) = conditions.as_array_mut() {
                 list.retain(|c| json::text(c, &["type"]) != "DisruptionTarget");
@@ -332,10 +336,10 @@ impl Api {
                 }));
             }
             let key = (ask.namespace.clone().unwrap_or_default(), name.clone());
-            pod = self.commit(resource.slot, key, Some(value))?;
+            pod = self.commit(resource.slot, key, Some(Stored::of(value, Some(&pod))))?;
         }
         self.delete_object(&inner, &pod, &options, now)?;
-        Ok(Answer::Whole(render::value(201, &created(), ask.accept)))
+        Ok(render::value(201, &created(), ask.accept).into())
     }
 
     /// Asks the disruption budgets of a pod whether it may go, and takes it off the one that lets it.
@@ -345,7 +349,7 @@ impl Api {
             .table(slot)?
             .range(ask.namespace.as_deref())
             .map(|(_, b)| b)
-            .filter(|b| selectors::label_match(&selectors::of_object(json::at(&b.value, &["spec", "selector"])), &pod.value))
+            .filter(|b| selectors::labels_match(&selectors::of_object(b.at(&["spec", "selector"]).map(Raw::value).as_ref()), pod))
             .cloned()
             .collect();
         let refuse = |message: String, retry: Option<u64>| {
@@ -359,8 +363,8 @@ impl Api {
         match budgets.as_slice() {
             [] => Ok(()),
             [budget] => {
-                let number = |path: &[&str]| json::at(&budget.value, path).and_then(Value::as_i64).unwrap_or(0);
-                let name = json::meta(&budget.value, "name");
+                let number = |path: &[&str]| budget.at(path).and_then(Raw::number).unwrap_or(0);
+                let name = budget.meta("name");
                 if number(&["status", "observedGeneration"]) < number(&["metadata", "generation"]) {
                     return refuse(format!("The disruption budget {name} is still being processed by the server."), Some(10));
                 }
@@ -372,7 +376,7 @@ impl Api {
                 if dry_run {
                     return Ok(());
                 }
-                let mut value = budget.value.clone();
+                let mut value = budget.value();
                 let status = json::child(&mut value, "status");
                 status.insert("disruptionsAllowed".to_owned(), (allowed - 1).into());
                 if allowed == 1 {
@@ -387,20 +391,20 @@ impl Api {
                     }
                 }
                 let disrupted = json::map(status.entry("disruptedPods").or_insert_with(|| json!({})));
-                disrupted.insert(json::meta(&pod.value, "name").to_owned(), json::time(now).into());
+                disrupted.insert(pod.meta("name").to_owned(), json::time(now).into());
                 let key = (ask.namespace.clone().unwrap_or_default(), name.to_owned());
-                self.commit(slot, key, Some(value))?;
+                self.commit(slot, key, Some(Stored::of(value, Some(budget))))?;
                 Ok(())
             }
             _ => Err(Failure::internal("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")),
         }
     }
 
-    fn token(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    fn token(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let request = read_body(ask, body)?;
         let account = self.existing(ask)?;
         let reply = self.issue_token(ask, &account, request, now)?;
-        Ok(Answer::Whole(render::value(201, &reply, ask.accept)))
+        Ok(render::value(201, &reply, ask.accept).into())
     }
 
     /// Gives a service a cluster address, and ports on nodes where it asks for them.
@@ -431,14 +435,13 @@ impl Api {
         if !resource.is("", "services") {
             return Ok(Vec::new());
         }
-        let of = |service: &Value| -> Vec<i64> {
-            json::items(service, &["spec", "ports"]).filter_map(|p| p.get("nodePort").and_then(Value::as_i64)).collect()
-        };
-        let wanted = of(object);
+        let wanted: Vec<i64> = json::items(object, &["spec", "ports"]).filter_map(|p| p.get("nodePort").and_then(Value::as_i64)).collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let taken: Vec<i64> = self.table(resource.slot)?.objects.values().flat_map(|s| of(&s.value)).collect();
+        let services = self.table(resource.slot)?.objects.values();
+        let taken: Vec<i64> =
+            services.flat_map(|s| s.items(&["spec", "ports"])).filter_map(|p| p.get("nodePort").and_then(Raw::number)).collect();
         let mut causes = Vec::new();
         for (index, port) in wanted.iter().enumerate() {
             if taken.contains(port) {
@@ -449,7 +452,7 @@ impl Api {
     }
 
     /// Answers the kinds that are not kept: reviews and bindings.
-    pub(crate) fn asked(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn asked(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         match ask.resource.plural.as_str() {
             "bindings" => self.bind(ask, body, now),
             _ => self.review(ask, body, now),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::crd::Column;
-use super::{Api, json, render};
+use super::{json, render};
 
 /// The columns of built-in kinds after the name, by plural; made by `tools/k8s_columns.py`, which explains the form.
 static COLUMNS: LazyLock<BTreeMap<&'static str, Vec<Value>>> = LazyLock::new(|| {
@@ -35,56 +35,53 @@ fn common(name: &str) -> Value {
     found.cloned().unwrap_or_default()
 }
 
-impl Api {
-    /// The table of some objects.
-    pub(crate) fn table_of(&self, ask: &Ask, objects: &[&Value], metadata: Value, beta: bool, heads: bool) -> Value {
-        let custom: Option<Vec<Column>> = ask.served().and_then(|v| v.custom.as_ref()).map(|c| c.columns.clone());
-        let columns = match &custom {
-            Some(columns) if !columns.is_empty() => columns
-                .iter()
-                .map(|c| {
-                    let description = if c.description.is_empty() {
-                        format!("Custom resource definition column (in JSONPath format): {}", c.path)
-                    } else {
-                        c.description.clone()
-                    };
-                    column(&c.name, &c.kind, &c.format, &description, c.priority)
-                })
-                .collect::<Vec<_>>(),
-            Some(_) => {
-                let mut age = common("Age");
-                json::map(&mut age).insert("type".to_owned(), "date".into());
-                vec![age]
-            }
-            None => COLUMNS.get(ask.resource.plural.as_str()).cloned().unwrap_or_else(|| vec![common("Age")]),
-        };
-        let include = ask.query.text("includeObject");
-        // Events are told apart by what they are about; their names come last.
-        let named = ask.resource.plural != "events" || custom.is_some();
-        let rows: Vec<Value> = objects
+/// The table of some objects.
+pub(crate) fn of(ask: &Ask, objects: &[Value], metadata: Value, beta: bool, heads: bool) -> Value {
+    let custom: Option<Vec<Column>> = ask.served().and_then(|v| v.custom.as_ref()).map(|c| c.columns.clone());
+    let columns = match &custom {
+        Some(columns) if !columns.is_empty() => columns
             .iter()
-            .map(|object| {
-                let mut cells = if named { vec![json!(json::meta(object, "name"))] } else { Vec::new() };
-                match &custom {
-                    Some(columns) if !columns.is_empty() => cells.extend(columns.iter().map(|c| custom_cell(c, object, self.now))),
-                    Some(_) => cells.push(created(object, self.now)),
-                    None => cells.extend(super::columns::cells(&ask.resource.plural, object, self.now)),
-                }
-                match include {
-                    "None" => json!({"cells": cells, "object": null}),
-                    "Object" => json!({"cells": cells, "object": render::stamped(object, &ask.api_version(), &ask.resource.kind)}),
-                    _ => json!({"cells": cells, "object": render::partial(object, beta)}),
-                }
+            .map(|c| {
+                let description = if c.description.is_empty() {
+                    format!("Custom resource definition column (in JSONPath format): {}", c.path)
+                } else {
+                    c.description.clone()
+                };
+                column(&c.name, &c.kind, &c.format, &description, c.priority)
             })
-            .collect();
-        let mut all = if named { vec![common("Name")] } else { Vec::new() };
-        all.extend(columns);
-        let heads = if heads { json!(all) } else { Value::Null };
-        let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };
-        json!({"kind": "Table", "apiVersion": api_version, "metadata": metadata, "columnDefinitions": heads, "rows": rows})
-    }
+            .collect::<Vec<_>>(),
+        Some(_) => {
+            let mut age = common("Age");
+            json::map(&mut age).insert("type".to_owned(), "date".into());
+            vec![age]
+        }
+        None => COLUMNS.get(ask.resource.plural.as_str()).cloned().unwrap_or_else(|| vec![common("Age")]),
+    };
+    let include = ask.query.text("includeObject");
+    // Events are told apart by what they are about; their names come last.
+    let named = ask.resource.plural != "events" || custom.is_some();
+    let rows: Vec<Value> = objects
+        .iter()
+        .map(|object| {
+            let mut cells = if named { vec![json!(json::meta(object, "name"))] } else { Vec::new() };
+            match &custom {
+                Some(columns) if !columns.is_empty() => cells.extend(columns.iter().map(|c| custom_cell(c, object, ask.now))),
+                Some(_) => cells.push(created(object, ask.now)),
+                None => cells.extend(super::columns::cells(&ask.resource.plural, object, ask.now)),
+            }
+            match include {
+                "None" => json!({"cells": cells, "object": null}),
+                "Object" => json!({"cells": cells, "object": render::stamped(object.clone(), &ask.api_version(), &ask.resource.kind)}),
+                _ => json!({"cells": cells, "object": render::partial(object, beta)}),
+            }
+        })
+        .collect();
+    let mut all = if named { vec![common("Name")] } else { Vec::new() };
+    all.extend(columns);
+    let heads = if heads { json!(all) } else { Value::Null };
+    let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };
+    json!({"kind": "Table", "apiVersion": api_version, "metadata": metadata, "columnDefinitions": heads, "rows": rows})
 }
-
 fn column(name: &str, kind: &str, format: &str, description: &str, priority: i64) -> Value {
     json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority})
 }

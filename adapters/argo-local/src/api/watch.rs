@@ -9,17 +9,19 @@ use serde_json::{Value, json};
 
 use super::ask::Ask;
 use super::failure::Failure;
-use super::negotiate::{Accept, Form};
+use super::negotiate::Form;
+use super::object::Stored;
 use super::read::{Selection, check_match};
-use super::store::{Event, FIRST_REVISION, Stored};
-use super::{Answer, Api, render};
+use super::store::{Cursor, Event, FIRST_REVISION};
+use super::{Answer, Api, Outcome, render, table};
 
 /// An open watch: where it stands.
 #[derive(Debug)]
 pub struct Watch {
     ask: Ask,
     selection: Selection,
-    seen: u64,
+    /// Up to here its table's history was taken; the history holds the rest for it.
+    seen: Arc<Cursor>,
     life: u64,
     initial: Option<Initial>,
     error: Option<Failure>,
@@ -34,8 +36,22 @@ pub struct Watch {
 #[derive(Debug)]
 struct Initial {
     objects: Vec<Arc<Stored>>,
+    /// When they were so.
+    revision: u64,
     mark_end: bool,
 }
+
+/// What has happened since a watch was last asked: taken from the API by [`Api::news`], made into lines by [`Watch::lines`].
+#[derive(Debug)]
+pub struct News {
+    events: Vec<Arc<Event>>,
+    /// There may be more.
+    more: bool,
+    gone: bool,
+}
+
+/// The most events that are taken at once.
+const AT_ONCE: usize = 512;
 
 /// What a watch gives when it is asked.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,19 +77,15 @@ impl Watch {
         self.timeout
     }
 
-    /// Whether bookmarks are wanted: see [`Api::bookmark`].
+    /// Whether bookmarks are wanted: see [`Self::bookmark`].
     #[must_use]
     pub fn wants_bookmarks(&self) -> bool {
         self.bookmarks
     }
-
-    fn one_line(&self) -> Accept {
-        Accept { pretty: false, ..self.ask.accept }
-    }
 }
 
 impl Api {
-    pub(crate) fn watch(&mut self, ask: &Ask) -> Result<Answer, Failure> {
+    pub(crate) fn watch(&mut self, ask: &Ask) -> Result<Outcome, Failure> {
         let revision = ask.query.text("resourceVersion");
         let timeout = ask.query.number("timeoutSeconds")?;
         check_match(ask, ask.query.text("resourceVersionMatch"), revision, true)?;
@@ -87,15 +99,16 @@ impl Api {
         };
         let send_initial = ask.query.get("sendInitialEvents").map(|_| ask.query.flag("sendInitialEvents"));
         let table = self.table(ask.resource.slot)?;
-        let oldest = table.forgotten.max(FIRST_REVISION);
+        let oldest = table.history.forgotten().max(FIRST_REVISION);
         let mut error = None;
         let mut initial = None;
         let seen = match (from, send_initial) {
             (_, Some(true)) | (None, None) => {
                 let objects =
-                    table.range(selection.namespace.as_deref()).map(|(_, o)| o).filter(|o| selection.matches(&o.value)).cloned().collect();
+                    table.range(selection.namespace.as_deref()).map(|(_, o)| o).filter(|o| selection.matches(o)).cloned().collect();
                 initial = Some(Initial {
                     objects,
+                    revision: self.revision,
                     mark_end: (send_initial == Some(true) || revision == "0") && ask.query.flag("allowWatchBookmarks"),
                 });
                 self.revision
@@ -110,10 +123,11 @@ impl Api {
         let life = table.life;
         let seconds = timeout.and_then(|t| u64::try_from(t).ok()).filter(|t| *t > 0).unwrap_or(0);
         let seconds = if seconds == 0 { self.entropy.below(1800).saturating_add(1800) } else { seconds };
-        Ok(Answer::Watch(Box::new(Watch {
+        let cursor = self.table_mut(ask.resource.slot)?.history.reader(seen);
+        Ok(Outcome::Answer(Answer::Watch(Box::new(Watch {
             ask: ask.clone(),
             selection,
-            seen,
+            seen: cursor,
             life,
             initial,
             error,
@@ -122,123 +136,132 @@ impl Api {
             first_table: true,
             timeout: Duration::from_secs(seconds),
             ended: false,
-        })))
+        }))))
     }
 
-    /// The next events of a watch.
-    pub fn step(&mut self, watch: &mut Watch, now: Timestamp) -> Step {
-        self.now = now;
-        self.advance(watch)
+    /// What has happened for a watch since it was last asked.
+    pub fn news(&self, watch: &mut Watch, now: Timestamp) -> News {
+        watch.ask.now = now;
+        let mut news = News { events: Vec::new(), more: false, gone: false };
+        let over = watch.ended || watch.error.is_some();
+        let Some(table) = self.tables.get(watch.ask.resource.slot).filter(|_| !over) else { return news };
+        let seen = watch.seen.get();
+        if seen < table.history.forgotten() {
+            watch.error = Some(Failure::expired(format!("too old resource version: {seen} ({})", table.history.forgotten())));
+            return news;
+        }
+        news.events.extend(table.history.since(seen).take(AT_ONCE).cloned());
+        if let Some(last) = news.events.last() {
+            watch.seen.set(last.revision);
+            news.more = last.revision < self.revision;
+        }
+        news.gone = news.events.is_empty() && watch.life != table.life;
+        news
     }
 
-    fn advance(&self, watch: &mut Watch) -> Step {
-        if watch.ended {
+    /// The next events of a watch: [`Self::news`] and [`Watch::lines`] in one.
+    pub fn step(&self, watch: &mut Watch, now: Timestamp) -> Step {
+        loop {
+            let news = self.news(watch, now);
+            let more = news.more;
+            match watch.lines(news) {
+                Step::Wait if more => {}
+                step => return step,
+            }
+        }
+    }
+}
+
+impl News {
+    /// Whether there may be more to take at once.
+    #[must_use]
+    pub fn more(&self) -> bool {
+        self.more
+    }
+}
+
+impl Watch {
+    /// Makes what has happened into lines for the client.
+    pub fn lines(&mut self, news: News) -> Step {
+        if self.ended {
             return Step::End;
         }
         let mut out = Vec::new();
-        if let Some(error) = watch.error.take() {
-            watch.ended = true;
+        if let Some(error) = self.error.take() {
+            self.ended = true;
             line(&mut out, "ERROR", &error.status());
             return Step::Lines(out.into());
         }
-        if let Some(initial) = watch.initial.take() {
+        if let Some(initial) = self.initial.take() {
             for object in &initial.objects {
-                self.event_line(watch, &mut out, "ADDED", object);
+                self.event_line(&mut out, "ADDED", object);
             }
             if initial.mark_end {
-                self.bookmark_line(watch, &mut out, watch.seen, true);
-            }
-            if !out.is_empty() {
-                return Step::Lines(out.into());
+                self.bookmark_line(&mut out, initial.revision, true);
             }
         }
-        let Some(table) = self.tables.get(watch.ask.resource.slot) else { return Step::End };
-        if watch.seen < table.forgotten {
-            watch.ended = true;
-            line(&mut out, "ERROR", &Failure::expired(format!("too old resource version: {} ({})", watch.seen, table.forgotten)).status());
-            return Step::Lines(out.into());
-        }
-        let start = table.events.partition_point(|e| e.revision <= watch.seen);
-        for event in table.events.range(start..) {
-            watch.seen = event.revision;
-            if watch.selection.namespace.as_ref().is_some_and(|n| *n != event.namespace) {
-                continue;
+        for event in &news.events {
+            if self.selection.namespace.as_ref().is_none_or(|namespace| *namespace == event.key.0) {
+                self.write_event(&mut out, event);
             }
-            self.write_event(watch, &mut out, event);
         }
         if !out.is_empty() {
             return Step::Lines(out.into());
         }
-        if watch.life != table.life {
-            watch.ended = true;
-            return Step::End;
-        }
-        Step::Wait
+        self.ended = news.gone;
+        if self.ended { Step::End } else { Step::Wait }
     }
 
-    fn write_event(&self, watch: &mut Watch, out: &mut Vec<u8>, event: &Event) {
-        let matches = |object: &Option<Arc<Stored>>| object.as_ref().filter(|o| watch.selection.matches(&o.value)).cloned();
-        let (before, after) = (matches(&event.before), matches(&event.after));
-        let (kind, object) = match (&before, &after, &event.last) {
-            (None, Some(after), _) => ("ADDED", Arc::clone(after)),
-            (Some(_), Some(after), _) => ("MODIFIED", Arc::clone(after)),
-            (Some(_), None, Some(last)) => ("DELETED", Arc::clone(last)),
-            (Some(before), None, None) => {
-                // It matches no more: shown as it was when it did, with the number of now.
-                let mut value = before.value.clone();
-                super::json::metadata(&mut value).insert("resourceVersion".to_owned(), event.revision.to_string().into());
-                ("DELETED", Arc::new(Stored { value, revision: event.revision }))
-            }
-            (None, None, _) => return,
+    fn write_event(&mut self, out: &mut Vec<u8>, event: &Event) {
+        let matches = |object: &Option<Arc<Stored>>| object.as_ref().is_some_and(|o| self.selection.matches(o));
+        let kind = match (matches(&event.before), matches(&event.after)) {
+            (false, true) => "ADDED",
+            (true, true) => "MODIFIED",
+            (true, false) => "DELETED",
+            (false, false) => return,
         };
-        watch.told = event.revision;
-        let natural = match (&event.before, &event.after) {
-            (None, _) => "ADDED",
-            (Some(_), Some(_)) => "MODIFIED",
-            (Some(_), None) => "DELETED",
-        };
-        let resource = &watch.ask.resource;
-        let common =
-            watch.ask.accept == Accept::default() && kind == natural && resource.versions.len() == 1 && resource.plural != "events";
-        if common && let Some(made) = event.line.get() {
-            out.extend_from_slice(made);
-            return;
-        }
-        let from = out.len();
-        self.event_line(watch, out, kind, &object);
-        if common {
-            let _ = event.line.set(Bytes::copy_from_slice(out.get(from..).unwrap_or_default()));
+        self.told = event.revision;
+        match (kind, &event.before, &event.after) {
+            // It is gone or matches no more: shown as it was when it did, with the number of now.
+            ("DELETED", Some(before), _) => self.event_line(out, kind, &before.at_revision(event.revision)),
+            (_, _, Some(after)) => self.event_line(out, kind, after),
+            _ => {}
         }
     }
 
-    fn event_line(&self, watch: &mut Watch, out: &mut Vec<u8>, kind: &str, object: &Stored) {
-        let ask = &watch.ask;
-        let shown = self.shown(ask, &object.value);
+    fn event_line(&mut self, out: &mut Vec<u8>, kind: &str, object: &Stored) {
+        let ask = &self.ask;
+        let head = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"{\"type\":\"");
+            out.extend_from_slice(kind.as_bytes());
+            out.extend_from_slice(b"\",\"object\":");
+        };
         match ask.accept.form {
             Form::Whole | Form::Discovery { .. } => {
-                out.extend_from_slice(b"{\"type\":\"");
-                out.extend_from_slice(kind.as_bytes());
-                out.extend_from_slice(b"\",\"object\":");
-                render::write_object(out, &ask.api_version(), &ask.resource.kind, &shown);
+                head(out);
+                render::write_object(out, ask, object);
                 out.extend_from_slice(b"}\n");
             }
-            Form::Partial { beta, .. } => line(out, kind, &render::partial(&shown, beta)),
+            Form::Partial { beta, .. } => {
+                head(out);
+                render::write_partial(out, object, beta);
+                out.extend_from_slice(b"}\n");
+            }
             Form::Table { beta } => {
                 let metadata = json!({"resourceVersion": object.revision.to_string()});
-                let table = self.table_of(ask, &[&*shown], metadata, beta, watch.first_table);
-                drop(shown);
-                watch.first_table = false;
+                let table = table::of(ask, &[render::shown(ask, object)], metadata, beta, self.first_table);
+                self.first_table = false;
                 line(out, kind, &table);
             }
         }
     }
 
-    fn bookmark_line(&self, watch: &Watch, out: &mut Vec<u8>, revision: u64, end: bool) {
+    fn bookmark_line(&self, out: &mut Vec<u8>, revision: u64, end: bool) {
         let mut metadata = json!({"resourceVersion": revision.to_string()});
         if end {
             super::json::map(&mut metadata).insert("annotations".to_owned(), json!({"k8s.io/initial-events-end": "true"}));
         }
-        let object = match watch.one_line().form {
+        let object = match self.ask.accept.form {
             Form::Partial { beta, .. } => render::partial(&json!({"metadata": metadata}), beta),
             Form::Table { beta } => {
                 let api_version = if beta { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" };
@@ -246,11 +269,10 @@ impl Api {
             }
             _ => {
                 // An object of its type with nothing in it, as Go writes that.
-                let mut object =
-                    if watch.ask.resource.custom() { json!({}) } else { super::fields::Shape::Typed(watch.ask.resource.type_name).blank() };
+                let mut object = if self.ask.resource.custom() { json!({}) } else { self.ask.resource.blank().clone() };
                 let map = super::json::map(&mut object);
-                map.insert("kind".to_owned(), watch.ask.resource.kind.as_str().into());
-                map.insert("apiVersion".to_owned(), watch.ask.api_version().into());
+                map.insert("kind".to_owned(), self.ask.resource.kind.as_str().into());
+                map.insert("apiVersion".to_owned(), self.ask.api_version().into());
                 map.insert("metadata".to_owned(), metadata);
                 object
             }
@@ -259,13 +281,14 @@ impl Api {
     }
 
     /// A bookmark, if the watch has seen more than the client was told.
-    pub fn bookmark(&self, watch: &mut Watch) -> Option<Bytes> {
-        if watch.ended || !watch.bookmarks || watch.seen <= watch.told {
+    pub fn bookmark(&mut self) -> Option<Bytes> {
+        let seen = self.seen.get();
+        if self.ended || !self.bookmarks || seen <= self.told {
             return None;
         }
         let mut out = Vec::new();
-        self.bookmark_line(watch, &mut out, watch.seen, false);
-        watch.told = watch.seen;
+        self.bookmark_line(&mut out, seen, false);
+        self.told = seen;
         Some(out.into())
     }
 }

@@ -6,66 +6,71 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::ask::Ask;
+use super::change::Draft;
 use super::failure::{Cause, Failure, Named};
-use super::store::{Key, Stored};
-use super::{Answer, Api, builtin, json, names, read_body};
+use super::fields::{self, Difference, Managed};
+use super::object::Stored;
+use super::store::Key;
+use super::{Api, Outcome, builtin, json, names, read_body};
 
-/// How an update is to be taken.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Update {
-    /// Who changes, and how: for `managedFields`.
-    pub(crate) manager: String,
-    /// Server-side apply has worked out `managedFields` itself.
-    pub(crate) applied: bool,
+/// What becomes of `managedFields` with a write.
+#[derive(Clone, Debug)]
+pub(crate) enum Ownership {
+    /// What changes belongs to a manager of this name.
+    Of(String),
+    /// Server-side apply has worked them out itself.
+    Applied(Managed),
 }
 
 impl Api {
-    pub(crate) fn create(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn create(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         if ask.resource.namespaced && ask.namespace.is_none() {
             return Err(Failure::method_not_allowed());
         }
         let object = read_body(ask, body)?;
         super::crd::check_named(ask, &object, body)?;
         look_for_doubles(ask, body);
-        let object = self.decode(ask, object)?;
+        let object = self.decode(ask, object, true)?;
         ask.check_options("CreateOptions")?;
-        let update = Update { manager: ask.manager(), applied: false };
-        let stored = self.insert(ask, object, &update, now)?;
-        self.object_reply(ask, 201, &stored)
+        let ownership = Ownership::Of(ask.manager());
+        let stored = self.insert(ask, object, ownership, now)?;
+        Ok(Outcome::Object(201, stored))
     }
 
-    /// Checks what a client sent against the resource: kind, fields, types. Gives it without `apiVersion` and `kind`, with defaults.
-    pub(crate) fn decode(&self, ask: &mut Ask, mut object: Value) -> Result<Value, Failure> {
+    /// Checks what a client sent against the resource: kind, fields, types. Gives it without `apiVersion` and `kind`, with defaults. What is not
+    /// `whole` may lack fields that must be there.
+    pub(crate) fn decode(&self, ask: &mut Ask, mut object: Value, whole: bool) -> Result<Value, Failure> {
         let (kind, api_version) = (json::text(&object, &["kind"]).to_owned(), json::text(&object, &["apiVersion"]).to_owned());
-        let strict = ask.query.text("fieldValidation").to_owned();
         let own = ask.api_version();
+        let mut unknown = Vec::new();
         if ask.resource.custom() {
-            super::crd::check_kind(ask, &object, &kind, &api_version)?;
+            unknown = super::crd::check_kind(ask, &mut object, &kind, &api_version)?;
         } else if !(kind.is_empty() && api_version.is_empty()) && (kind != ask.resource.kind || api_version != own) {
             let (kind, api_version) =
                 (if kind.is_empty() { &ask.resource.kind } else { &kind }, if api_version.is_empty() { &own } else { &api_version });
             return Err(builtin::decode::wrong_kind(&self.registry, ask, kind, api_version));
         }
-        let unknown = if let Some(custom) = ask.served().and_then(|v| v.custom.clone()) {
-            let unknown = custom.prune(&mut object);
+        if let Some(custom) = ask.served().and_then(|v| v.custom.as_ref()) {
+            let map = json::map(&mut object);
+            map.remove("apiVersion");
+            map.remove("kind");
+            unknown.append(&mut custom.prune(&mut object));
             custom.schema.fill(&mut object);
-            unknown
         } else {
-            let unknown = builtin::decode::normalise(&ask.resource, &own, &mut object)?;
+            unknown = builtin::decode::normalise(&ask.resource, &own, &mut object, whole)?;
             if ask.resource.group == "events.k8s.io" {
                 object = builtin::events::from_events_k8s_io(&object);
             } else if ask.resource.type_of(&ask.version) != ask.resource.type_name {
                 object = builtin::autoscaler::from_v1(object);
             }
-            unknown
-        };
+        }
         let map = json::map(&mut object);
         map.remove("apiVersion");
         map.remove("kind");
         if !(unknown.is_empty() && ask.doubles.is_empty()) {
             let mut lines: Vec<String> = std::mem::take(&mut ask.doubles).iter().map(|f| format!("duplicate field {f:?}")).collect();
             lines.extend(unknown.iter().map(|f| format!("unknown field {f:?}")));
-            match strict.as_str() {
+            match ask.query.text("fieldValidation") {
                 "Strict" => {
                     return Err(Failure::bad_request(format!(
                         "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
@@ -83,7 +88,13 @@ impl Api {
     }
 
     /// Puts a new object in.
-    pub(crate) fn insert(&mut self, ask: &mut Ask, mut object: Value, update: &Update, now: Timestamp) -> Result<Arc<Stored>, Failure> {
+    pub(crate) fn insert(
+        &mut self,
+        ask: &mut Ask,
+        mut object: Value,
+        ownership: Ownership,
+        now: Timestamp,
+    ) -> Result<Arc<Stored>, Failure> {
         let resource = Arc::clone(&ask.resource);
         self.place(ask, &mut object)?;
         if !matches!(json::meta(&object, "resourceVersion"), "" | "0") {
@@ -92,9 +103,7 @@ impl Api {
         let namespace = ask.namespace.clone().unwrap_or_default();
         let uid = self.entropy.uid();
         let metadata = json::metadata(&mut object);
-        if !update.applied {
-            metadata.remove("managedFields");
-        }
+        metadata.remove("managedFields");
         for field in ["selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion"] {
             metadata.remove(field);
         }
@@ -108,7 +117,13 @@ impl Api {
         }
         let served = ask.served().cloned().ok_or_else(Failure::no_such_resource)?;
         builtin::default(&resource, &mut object);
-        self.track(ask, None, &mut object, update, now);
+        let managed = match ownership {
+            Ownership::Applied(managed) => managed,
+            Ownership::Of(name) => {
+                let (who, time) = fields::updater(ask, &name, now);
+                fields::track(&Managed::default(), &Difference::of(resource.blank(), &object, fields::shape(ask)), who, time)
+            }
+        };
         builtin::admit(&resource, &mut object);
         self.admit_create(ask, &namespace, &mut object)?;
         let metadata = json::metadata(&mut object);
@@ -139,21 +154,22 @@ impl Api {
             return Err(Failure::invalid(about(ask, &name), &causes));
         }
         let key: Key = (namespace, name.clone());
-        if self.table(resource.slot)?.objects.contains_key(&key) {
-            let taken = self.lookup(resource.slot, &key.0, &name).is_some_and(|o| json::deleting(&o.value));
-            return Err(Failure::already_exists(ask.named(&name), taken));
+        if let Some(there) = self.table(resource.slot)?.objects.get(&key) {
+            return Err(Failure::already_exists(ask.named(&name), there.deleting()));
         }
         self.finish_create(ask, &mut object)?;
+        let mut map = std::mem::take(json::map(&mut object));
+        let stored = Stored::with(map.remove("metadata").unwrap_or_default(), managed, map, None);
         if ask.dry_run() {
-            return Ok(Arc::new(Stored { value: object, revision: 0 }));
+            return Ok(Arc::new(stored));
         }
-        let stored = self.commit(resource.slot, key, Some(object))?;
+        let stored = self.commit(resource.slot, key, Some(stored))?;
         self.after_write(&resource, None, Some(&stored), now)?;
         Ok(stored)
     }
 
     /// Settles which namespace and name an object has: those of the path win, and must not be contradicted.
-    fn place(&self, ask: &Ask, object: &mut Value) -> Result<(), Failure> {
+    pub(crate) fn place(&self, ask: &Ask, object: &mut Value) -> Result<(), Failure> {
         let said = json::meta(object, "namespace").to_owned();
         match &ask.namespace {
             Some(namespace) => {
@@ -171,17 +187,17 @@ impl Api {
         Ok(())
     }
 
-    pub(crate) fn update(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn update(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         let object = read_body(ask, body)?;
         super::crd::check_named(ask, &object, body)?;
         look_for_doubles(ask, body);
-        let object = self.decode(ask, object)?;
+        let object = self.decode(ask, object, true)?;
         ask.check_options("UpdateOptions")?;
         // An update of an object of another life is told so before anything else.
         let uid = json::meta(&object, "uid");
         if let Ok(old) = self.existing(ask)
             && !uid.is_empty()
-            && uid != json::meta(&old.value, "uid")
+            && uid != old.meta("uid")
         {
             let resource = &ask.resource;
             let group = if resource.custom() { format!("{}/", resource.group) } else { String::new() };
@@ -191,13 +207,12 @@ impl Api {
                 "StorageError: invalid object, Code: 4, Key: /registry/{group}{}/{namespace}{name}, ResourceVersion: 0, AdditionalErrorMsg: \
                  Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
                 resource.plural,
-                json::meta(&old.value, "uid")
+                old.meta("uid")
             );
             return Err(Failure::conflict(ask.named(&name), &why));
         }
-        let update = Update { manager: ask.manager(), applied: false };
-        let (stored, created) = self.replace(ask, object, &update, now)?;
-        self.object_reply(ask, if created { 201 } else { 200 }, &stored)
+        let (stored, created) = self.replace(ask, object, Ownership::Of(ask.manager()), now)?;
+        Ok(Outcome::Object(if created { 201 } else { 200 }, stored))
     }
 
     /// Replaces an object, or creates it for the few kinds that can be created so.
@@ -205,7 +220,7 @@ impl Api {
         &mut self,
         ask: &mut Ask,
         mut object: Value,
-        update: &Update,
+        ownership: Ownership,
         now: Timestamp,
     ) -> Result<(Arc<Stored>, bool), Failure> {
         let name = ask.name.clone().unwrap_or_default();
@@ -226,91 +241,10 @@ impl Api {
                     return Err(missing);
                 }
                 json::metadata(&mut object).remove("resourceVersion");
-                return Ok((self.insert(ask, object, update, now)?, true));
+                return Ok((self.insert(ask, object, ownership, now)?, true));
             }
         };
-        Ok((self.change(ask, &old, object, update, now)?, false))
-    }
-
-    /// Puts a changed object in the place of `old`: checks, generation, finalizers.
-    pub(crate) fn change(
-        &mut self,
-        ask: &mut Ask,
-        old: &Arc<Stored>,
-        mut object: Value,
-        update: &Update,
-        now: Timestamp,
-    ) -> Result<Arc<Stored>, Failure> {
-        let resource = Arc::clone(&ask.resource);
-        let name = json::meta(&old.value, "name").to_owned();
-        let version = json::meta(&object, "resourceVersion").to_owned();
-        if version.is_empty() || version == "0" {
-            if resource.custom() || !builtin::unconditional_update(&resource) {
-                let cause = Cause::invalid("metadata.resourceVersion", &0.into(), "must be specified for an update");
-                return Err(Failure::invalid(ask.named(&name), &[cause]));
-            }
-        } else if version.parse::<u64>().is_err() {
-            let why = format!("Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: invalid syntax");
-            let cause = Cause::other("FieldValueInvalid", "metadata.resourceVersion", why);
-            return Err(Failure::invalid(Named { group: &resource.group, kind: &resource.kind, name: &name }, &[cause]));
-        } else if version != old.revision.to_string() {
-            return Err(Failure::modified(ask.named(&name)));
-        }
-        let served = ask.served().cloned().ok_or_else(Failure::no_such_resource)?;
-        let causes = check_immutable(&old.value, &object);
-        if !causes.is_empty() {
-            return Err(Failure::invalid(ask.of_kind(&name), &causes));
-        }
-        carry_system_fields(&old.value, &mut object);
-        if ask.sub == "status" {
-            builtin::prepare_status(&resource, &old.value, &mut object);
-        } else {
-            builtin::default(&resource, &mut object);
-            builtin::prepare_update(&resource, served.status, &old.value, &mut object);
-        }
-        if builtin::has_generation(&resource) {
-            let generation = json::at(&old.value, &["metadata", "generation"]).and_then(Value::as_i64).unwrap_or(1);
-            let before = self.shown(ask, &old.value);
-            let counted = ask.sub != "status" && builtin::counts(&resource, served.status, &before, &object);
-            drop(before);
-            json::metadata(&mut object).insert("generation".to_owned(), (generation + i64::from(counted)).into());
-        }
-        if json::finalizers(&old.value) != json::finalizers(&object) {
-            warn_of_finalizers(ask, &object);
-        }
-        let mut causes = check_metadata(&resource, &object);
-        causes.extend(check_metadata_update(&old.value, &object));
-        if let Some(custom) = &served.custom {
-            causes.extend(custom.validate(&object, Some(&old.value)));
-        } else if resource.group == "events.k8s.io" {
-            causes.extend(builtin::events::check(&object, Some(&old.value)));
-        } else if ask.sub == "status" {
-            causes.extend(builtin::validate_status(&resource, &object));
-        } else {
-            causes.extend(builtin::validate_update(&resource, &old.value, &object));
-        }
-        if !causes.is_empty() {
-            return Err(Failure::invalid(about(ask, &name), &causes));
-        }
-        self.track(ask, Some(&old.value), &mut object, update, now);
-        if same_but_times(&old.value, &object) {
-            return Ok(Arc::clone(old));
-        }
-        if ask.dry_run() {
-            return Ok(Arc::new(Stored { value: object, revision: old.revision }));
-        }
-        let key = (ask.namespace.clone().unwrap_or_default(), name);
-        // The last finalizer taken away from an object that is being deleted: it goes, and is shown as it was written.
-        let grace = json::at(&object, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or(0);
-        if json::deleting(&object) && json::finalizers(&object).is_empty() && grace == 0 && !builtin::held(&resource, &object) {
-            let last = Arc::new(Stored { value: object, revision: old.revision });
-            self.commit(resource.slot, key, None)?;
-            self.after_write(&resource, Some(old), None, now)?;
-            return Ok(last);
-        }
-        let stored = self.commit(resource.slot, key, Some(object))?;
-        self.after_write(&resource, Some(old), Some(&stored), now)?;
-        Ok(stored)
+        Ok((self.change(ask, &old, Draft::whole(object), ownership, now)?, false))
     }
 
     /// What follows from a write: definitions come into service, and so on.
@@ -322,7 +256,7 @@ impl Api {
         now: Timestamp,
     ) -> Result<(), Failure> {
         if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
-            self.definition_changed(before.map(|b| &b.value), after, now)?;
+            self.definition_changed(before, after, now)?;
             if before.is_none() {
                 self.look_at_all();
             }
@@ -347,7 +281,7 @@ impl Api {
         let Some(found) = self.lookup_in("", "namespaces", "", namespace) else {
             return Err(Failure::not_found(Named { group: "", kind: "namespaces", name: namespace }));
         };
-        if json::deleting(&found.value) {
+        if found.deleting() {
             let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
             let failure = Failure::forbidden(ask.named(json::meta(object, "name")), &why);
             return Err(failure.with_cause(
@@ -377,63 +311,12 @@ fn look_for_doubles(ask: &mut Ask, body: &[u8]) {
 }
 
 /// What validation errors are about. Events are those of the core group, whichever way they came.
-fn about<'a>(ask: &'a Ask, name: &'a str) -> Named<'a> {
+pub(crate) fn about<'a>(ask: &'a Ask, name: &'a str) -> Named<'a> {
     if ask.resource.group == "events.k8s.io" { Named { group: "", kind: "Event", name } } else { ask.of_kind(name) }
 }
 
-/// What the system says about an object cannot be changed by writing it.
-fn carry_system_fields(old: &Value, object: &mut Value) {
-    let metadata = json::metadata(object);
-    metadata.remove("selfLink");
-    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"] {
-        match json::at(old, &["metadata", field]) {
-            Some(value) => metadata.insert(field.to_owned(), value.clone()),
-            None => metadata.remove(field),
-        };
-    }
-}
-
-/// What a write says against what it may not change.
-fn check_immutable(old: &Value, object: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    for field in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
-        let (had, says) = (json::at(old, &["metadata", field]), json::at(object, &["metadata", field]));
-        if let Some(says) = says.filter(|s| !s.is_null() && s.as_str() != Some(""))
-            && Some(says) != had
-        {
-            causes.push(Cause::invalid(format!("metadata.{field}"), says, "field is immutable"));
-        }
-    }
-    causes
-}
-
-/// Whether a write changes nothing: `managedFields` differ at most by their times.
-fn same_but_times(old: &Value, new: &Value) -> bool {
-    if old == new {
-        return true;
-    }
-    let (Some(a), Some(b)) = (old.as_object(), new.as_object()) else { return false };
-    if a.len() != b.len() || a.iter().any(|(k, v)| k != "metadata" && b.get(k) != Some(v)) {
-        return false;
-    }
-    let (Some(a), Some(b)) = (a.get("metadata").and_then(Value::as_object), b.get("metadata").and_then(Value::as_object)) else {
-        return false;
-    };
-    if a.len() != b.len() || a.iter().any(|(k, v)| k != "managedFields" && b.get(k) != Some(v)) {
-        return false;
-    }
-    let entries = |m: &serde_json::Map<String, Value>| -> Vec<Value> {
-        let mut list = m.get("managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
-        for entry in &mut list {
-            json::map(entry).remove("time");
-        }
-        list
-    };
-    entries(a) == entries(b)
-}
-
 /// Custom resources may have finalizers without a domain, but are warned of them.
-fn warn_of_finalizers(ask: &mut Ask, object: &Value) {
+pub(crate) fn warn_of_finalizers(ask: &mut Ask, object: &Value) {
     if !ask.resource.custom() {
         return;
     }
@@ -451,7 +334,7 @@ fn warn_of_finalizers(ask: &mut Ask, object: &Value) {
 }
 
 /// What is wrong with the metadata of an object.
-fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<Cause> {
+pub(crate) fn check_metadata(resource: &super::resources::Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let name = json::meta(object, "name");
     let generate = json::meta(object, "generateName");
@@ -537,23 +420,6 @@ fn check_owners(object: &Value) -> Vec<Cause> {
             named(second)
         );
         causes.push(Cause::other("FieldValueInvalid", "metadata.ownerReferences", message));
-    }
-    causes
-}
-
-fn check_metadata_update(old: &Value, new: &Value) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    if json::deleting(old) {
-        let had = json::finalizers(old);
-        let added: Vec<&str> = json::finalizers(new).into_iter().filter(|f| !had.contains(f)).collect();
-        if !added.is_empty() {
-            let list: Vec<String> = added.iter().map(|f| format!("{f:?}")).collect();
-            let why = format!(
-                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
-                list.join(", ")
-            );
-            causes.push(Cause::forbidden("metadata.finalizers", &why));
-        }
     }
     causes
 }

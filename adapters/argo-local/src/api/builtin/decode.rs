@@ -29,13 +29,63 @@ struct Walk {
     unknown: Vec<String>,
     /// Says what is wrong in the words of the converter that strategic patches go through, not of the JSON parser.
     converter: bool,
+    /// Fields that must be there may be missing from the object itself.
+    partial: bool,
+}
+
+/// Where in an object a value stands: written out only where something is to be said about it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    above: Option<&'a Place<'a>>,
+    part: Step<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Root,
+    /// A field of a type.
+    Field(&'a str),
+    /// What a map has under a key.
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Place<'a> {
+    const ROOT: Place<'static> = Place { above: None, part: Step::Root };
+
+    fn below<'b>(&'b self, part: Step<'b>) -> Place<'b> {
+        Place { above: Some(self), part }
+    }
+
+    fn is_root(&self) -> bool {
+        matches!(self.part, Step::Root)
+    }
+
+    /// As a path; Go's names only the fields of types.
+    fn path(&self, go: bool) -> String {
+        let mut path = self.above.map(|a| a.path(go)).unwrap_or_default();
+        match self.part {
+            Step::Field(name) if path.is_empty() => path.push_str(name),
+            Step::Field(name) => {
+                path.push('.');
+                path.push_str(name);
+            }
+            Step::Key(key) if !go => {
+                path.push('.');
+                path.push_str(key);
+            }
+            Step::Index(index) if !go => path.push_str(&format!("[{index}]")),
+            _ => {}
+        }
+        path
+    }
 }
 
 /// What keeps a value from being an object of a type, in the words of the converter that strategic patches go through.
 pub(crate) fn unrestorable(type_name: &str, object: &Value) -> Option<String> {
     let mut walk = Walk { converter: true, ..Walk::default() };
     let mut fields = object.as_object()?.clone();
-    walk.fields(&mut fields, type_name, "", "").err()
+    walk.fields(&mut fields, type_name, Place::ROOT).err()
 }
 
 /// As Go's converter of unstructured objects has it, by the kinds of the two types.
@@ -63,25 +113,27 @@ fn not_restored(value: &Value, code: &Code) -> String {
     }
 }
 
-/// Checks and cleans an object in place; gives the paths of fields that nobody knows.
-pub(crate) fn normalise(resource: &Resource, api_version: &str, object: &mut Value) -> Result<Vec<String>, Failure> {
+/// Checks and cleans an object in place; gives the paths of fields that nobody knows. What is not `whole` is not given the fields that must be there.
+pub(crate) fn normalise(resource: &Resource, api_version: &str, object: &mut Value, whole: bool) -> Result<Vec<String>, Failure> {
     let version = api_version.rsplit('/').next().unwrap_or(api_version);
     let kind = &resource.kind;
     let fail = |why: String| Failure::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {why}"));
     if !object.is_object() {
         return Err(fail(format!("json: cannot unmarshal {} into Go value of type v1.{kind}", go_kind(object))));
     }
-    let mut walk = Walk::default();
+    let mut walk = Walk { partial: !whole, ..Walk::default() };
     if let Some(map) = object.as_object_mut() {
         // What they hold has been looked at; the table of types does not name them.
         let (api_version, own) = (map.remove("apiVersion"), map.remove("kind"));
-        walk.fields(map, resource.type_of(version), "", "").map_err(fail)?;
+        walk.fields(map, resource.type_of(version), Place::ROOT).map_err(fail)?;
         for (key, value) in [("apiVersion", api_version), ("kind", own)] {
             if let Some(value) = value {
                 map.insert(key.to_owned(), value);
             }
         }
-        json::metadata(object);
+        if whole {
+            json::metadata(object);
+        }
     }
     Ok(walk.unknown)
 }
@@ -89,7 +141,7 @@ pub(crate) fn normalise(resource: &Resource, api_version: &str, object: &mut Val
 /// The same for a value of a type.
 pub(crate) fn normalise_type(type_name: &str, object: &mut Map<String, Value>) -> Result<Vec<String>, String> {
     let mut walk = Walk::default();
-    walk.fields(object, type_name, "", "")?;
+    walk.fields(object, type_name, Place::ROOT)?;
     Ok(walk.unknown)
 }
 
@@ -123,20 +175,18 @@ fn go_type(code: &Code) -> String {
 }
 
 impl Walk {
-    fn fields(&mut self, map: &mut Map<String, Value>, type_name: &str, path: &str, go_path: &str) -> Result<(), String> {
+    fn fields(&mut self, map: &mut Map<String, Value>, type_name: &str, place: Place<'_>) -> Result<(), String> {
         let Some(known) = types::find(type_name) else { return Ok(()) };
         let mut gone = Vec::new();
         for (key, value) in map.iter_mut() {
-            let join = |base: &str| if base.is_empty() { key.clone() } else { format!("{base}.{key}") };
             let Some(field) = known.fields.get(key.as_str()) else {
-                if !(matches!(key.as_str(), "apiVersion" | "kind") && path.is_empty()) {
-                    self.unknown.push(join(path));
+                if !(matches!(key.as_str(), "apiVersion" | "kind") && place.is_root()) {
+                    self.unknown.push(place.below(Step::Field(key)).path(false));
                     gone.push(key.clone());
                 }
                 continue;
             };
-            let (inner, inner_go) = (join(path), join(go_path));
-            self.value(value, &field.code, &inner, &inner_go, types::short(type_name))?;
+            self.value(value, &field.code, place.below(Step::Field(key)), types::short(type_name))?;
             let empty = match &*value {
                 Value::Null => true,
                 Value::Array(list) => list.is_empty() && matches!(field.code, Code::List { .. }),
@@ -155,6 +205,9 @@ impl Walk {
         for key in gone {
             map.remove(&key);
         }
+        if self.partial && place.is_root() {
+            return Ok(());
+        }
         for (name, field) in known.fields.iter().filter(|(_, f)| f.required) {
             if !map.contains_key(*name) {
                 let zero = match &field.code {
@@ -163,7 +216,7 @@ impl Walk {
                     Code::Bool => false.into(),
                     Code::Type(inner) => {
                         let mut fields = Map::new();
-                        self.fields(&mut fields, inner, path, go_path)?;
+                        self.fields(&mut fields, inner, place.below(Step::Key(name)))?;
                         Value::Object(fields)
                     }
                     Code::Any | Code::IntOrText => continue,
@@ -175,7 +228,7 @@ impl Walk {
         Ok(())
     }
 
-    fn value(&mut self, value: &mut Value, code: &Code, path: &str, go_path: &str, owner: &str) -> Result<(), String> {
+    fn value(&mut self, value: &mut Value, code: &Code, place: Place<'_>, owner: &str) -> Result<(), String> {
         let converter = self.converter;
         let wrong = |value: &Value, code: &Code| {
             if converter {
@@ -186,8 +239,9 @@ impl Walk {
                 _ => String::new(),
             };
             Err(format!(
-                "json: cannot unmarshal {}{number} into Go struct field {owner}.{go_path} of type {}",
+                "json: cannot unmarshal {}{number} into Go struct field {owner}.{} of type {}",
                 go_kind(value),
+                place.path(true),
                 go_type(code)
             ))
         };
@@ -239,9 +293,9 @@ impl Walk {
                 }
             }
             Code::Quantity => quantity(value),
-            Code::Time | Code::MicroTime => time(value, matches!(code, Code::MicroTime), path),
+            Code::Time | Code::MicroTime => time(value, matches!(code, Code::MicroTime)),
             Code::Type(name) => match value {
-                Value::Object(map) => self.fields(map, name, path, go_path),
+                Value::Object(map) => self.fields(map, name, place),
                 _ => wrong(value, code),
             },
             Code::Map { value: inner, .. } => match value {
@@ -250,7 +304,7 @@ impl Walk {
                         if item.is_null() && matches!(**inner, Code::Text) {
                             *item = Value::String(String::new());
                         }
-                        self.value(item, inner, &format!("{path}.{key}"), go_path, owner)?;
+                        self.value(item, inner, place.below(Step::Key(key)), owner)?;
                     }
                     Ok(())
                 }
@@ -259,7 +313,7 @@ impl Walk {
             Code::List { item: inner, .. } => match value {
                 Value::Array(list) => {
                     for (index, item) in list.iter_mut().enumerate() {
-                        self.value(item, inner, &format!("{path}[{index}]"), go_path, owner)?;
+                        self.value(item, inner, place.below(Step::Index(index)), owner)?;
                     }
                     Ok(())
                 }
@@ -276,7 +330,7 @@ fn quantity(value: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-fn time(value: &mut Value, micro: bool, _path: &str) -> Result<(), String> {
+fn time(value: &mut Value, micro: bool) -> Result<(), String> {
     let Value::String(text) = &*value else {
         return Err(format!("json: cannot unmarshal {} into Go value of type string", go_kind(value)));
     };

@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 use super::failure::Cause;
 use super::json;
 use super::names;
+use super::object::Stored;
+use super::raw::Raw;
 use super::resources::Resource;
 
 /// Fills in what was left out.
@@ -51,24 +53,6 @@ pub(crate) fn has_generation(resource: &Resource) -> bool {
                 | "discovery/v1.EndpointSlice"
                 | "apiextensions/v1.CustomResourceDefinition"
         )
-}
-
-/// Whether a change counts for the generation.
-pub(crate) fn counts(resource: &Resource, status: bool, old: &Value, new: &Value) -> bool {
-    let (Some(a), Some(b)) = (old.as_object(), new.as_object()) else { return old != new };
-    let differs = |skip: &dyn Fn(&str) -> bool| {
-        let keys = a.keys().chain(b.keys()).filter(|k| !skip(k));
-        keys.into_iter().any(|k| a.get(k) != b.get(k))
-    };
-    if resource.custom() {
-        return differs(&|k| k == "metadata" || (status && k == "status"));
-    }
-    if matches!(resource.type_name, "discovery/v1.EndpointSlice" | "scheduling/v1.PriorityClass") {
-        return differs(&|k| k == "metadata");
-    }
-    // As upstream: a deployment's annotations count, too.
-    let annotations = |v: &Value| json::at(v, &["metadata", "annotations"]).cloned();
-    a.get("spec") != b.get("spec") || (resource.type_name == "apps/v1.Deployment" && annotations(old) != annotations(new))
 }
 
 /// Makes a new object's status what the system says it is at first.
@@ -115,58 +99,40 @@ pub(crate) fn prepare_create(resource: &Resource, object: &mut Value) {
     map.insert("status".to_owned(), status);
 }
 
-/// Takes out of an update what the main path does not change.
-pub(crate) fn prepare_update(resource: &Resource, status: bool, old: &Value, object: &mut Value) {
-    if !status {
-        return;
+/// The fields that updates of the object itself leave alone; `status`: whether its status has updates of its own.
+pub(crate) fn not_of_update(resource: &Resource, status: bool) -> &'static [&'static str] {
+    match (status, resource.type_name) {
+        (false, _) => &[],
+        (true, "core/v1.Namespace") => &["status", "spec"],
+        (true, _) => &["status"],
     }
-    // The status of nodes and definitions is written by status updates, too.
-    keep(old, object, "status");
-    if resource.type_name == "core/v1.Namespace" {
-        keep(old, object, "spec");
-    }
+}
+
+/// Puts into an update what stays from the object before.
+pub(crate) fn prepare_update(resource: &Resource, old: &Stored, object: &mut Value) {
     if resource.type_name == "core/v1.Service" {
-        keep_addresses(old, object);
+        keep_addresses(&old.value(), object);
     }
 }
 
-/// Takes out of a status update all but the status.
-pub(crate) fn prepare_status(resource: &Resource, old: &Value, object: &mut Value) {
-    let Some(fields) = old.as_object() else { return };
-    let status = object.get("status").cloned();
-    let metadata = object.get("metadata").cloned();
-    let mut fresh: Map<String, Value> = fields.clone();
-    match status {
-        // Some version is always stored.
-        Some(mut status) if resource.type_name == "apiextensions/v1.CustomResourceDefinition" => {
-            if let Some(had) = json::at(old, &["status", "storedVersions"]) {
-                json::default(json::map(&mut status), "storedVersions", had.clone());
-            }
-            fresh.insert("status".to_owned(), status)
-        }
-        Some(status) => fresh.insert("status".to_owned(), status),
-        None => fresh.remove("status"),
-    };
-    if let Some(Value::Object(new)) = metadata {
-        let target = fresh.entry("metadata").or_insert_with(|| json!({}));
-        let target = json::map(target);
-        // What status updates may change of the metadata differs from kind to kind.
-        let kept: &[&str] = if resource.custom() { &["managedFields"] } else { metadata_of_status(resource.type_name) };
-        for field in kept {
-            match new.get(*field) {
-                Some(value) => target.insert((*field).to_owned(), value.clone()),
-                None => target.remove(*field),
-            };
-        }
+/// Puts into a status update what stays from the status before.
+pub(crate) fn keep_of_status(resource: &Resource, old: &Stored, object: &mut Map<String, Value>) {
+    // Some version is always stored.
+    if resource.type_name == "apiextensions/v1.CustomResourceDefinition"
+        && let Some(status) = object.get_mut("status")
+        && let Some(had) = old.at(&["status", "storedVersions"])
+    {
+        json::default(json::map(status), "storedVersions", had.value());
     }
-    *object = Value::Object(fresh);
 }
 
-fn metadata_of_status(type_name: &str) -> &'static [&'static str] {
-    match type_name {
-        "core/v1.Pod" => &["managedFields", "annotations", "finalizers", "labels"],
-        "apps/v1.Deployment" => &["managedFields", "annotations"],
-        _ => &["managedFields", "labels", "annotations", "finalizers", "ownerReferences"],
+/// What status updates may change of the metadata; it differs from kind to kind.
+pub(crate) fn metadata_of_status(resource: &Resource) -> &'static [&'static str] {
+    match resource.type_name {
+        "" => &[],
+        "core/v1.Pod" => &["annotations", "finalizers", "labels"],
+        "apps/v1.Deployment" => &["annotations"],
+        _ => &["labels", "annotations", "finalizers", "ownerReferences"],
     }
 }
 
@@ -194,14 +160,6 @@ fn keep_addresses(old: &Value, object: &mut Value) {
     }
 }
 
-fn keep(old: &Value, object: &mut Value, field: &str) {
-    let map = json::map(object);
-    match old.get(field) {
-        Some(value) => map.insert(field.to_owned(), value.clone()),
-        None => map.remove(field),
-    };
-}
-
 /// What is wrong with a name.
 pub(crate) fn name_problems(resource: &Resource, name: &str) -> Vec<String> {
     match resource.type_name {
@@ -218,7 +176,7 @@ pub(crate) fn validate_create(resource: &Resource, object: &Value) -> Vec<Cause>
 }
 
 /// What is wrong with a change.
-pub(crate) fn validate_update(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause> {
+pub(crate) fn validate_update(resource: &Resource, old: &Stored, new: &Value) -> Vec<Cause> {
     validate::update(resource.type_name, old, new)
 }
 
@@ -284,15 +242,15 @@ pub(crate) fn graceful(resource: &Resource) -> bool {
 }
 
 /// The seconds an object is given to end.
-pub(crate) fn grace(resource: &Resource, object: &Value, asked: Option<i64>) -> Option<i64> {
+pub(crate) fn grace(resource: &Resource, object: &Stored, asked: Option<i64>) -> Option<i64> {
     if !graceful(resource) {
         return None;
     }
-    let finished = matches!(json::text(object, &["status", "phase"]), "Succeeded" | "Failed");
-    if json::text(object, &["spec", "nodeName"]).is_empty() || finished {
+    let finished = matches!(&*object.text(&["status", "phase"]), "Succeeded" | "Failed");
+    if object.text(&["spec", "nodeName"]).is_empty() || finished {
         return Some(0);
     }
-    asked.or_else(|| json::at(object, &["spec", "terminationGracePeriodSeconds"]).and_then(Value::as_i64)).or(Some(30))
+    asked.or_else(|| object.at(&["spec", "terminationGracePeriodSeconds"]).and_then(Raw::number)).or(Some(30))
 }
 
 /// What is noted as grace period of an object that waits for its finalizers.
@@ -301,8 +259,8 @@ pub(crate) fn marked_grace(resource: &Resource) -> Option<i64> {
 }
 
 /// Whether something other than `metadata.finalizers` holds an object that is being deleted.
-pub(crate) fn held(resource: &Resource, object: &Value) -> bool {
-    resource.type_name == "core/v1.Namespace" && json::items(object, &["spec", "finalizers"]).next().is_some()
+pub(crate) fn held(resource: &Resource, object: &Stored) -> bool {
+    resource.type_name == "core/v1.Namespace" && object.items(&["spec", "finalizers"]).next().is_some()
 }
 
 /// Kinds whose dependents are orphaned when nothing else is asked for.
@@ -310,19 +268,24 @@ pub(crate) fn orphans_by_default(resource: &Resource) -> bool {
     resource.type_name == "core/v1.ReplicationController"
 }
 
-/// What else changes in an object that is marked for deletion.
-pub(crate) fn mark_deleted(resource: &Resource, object: &mut Value, now: jiff::Timestamp) {
-    if resource.type_name == "apiextensions/v1.CustomResourceDefinition" {
-        let conditions = json::child(object, "status").entry("conditions").or_insert_with(|| json!([]));
-        if let Some(list) = conditions.as_array_mut() {
-            list.retain(|c| json::text(c, &["type"]) != "Terminating");
-            list.push(json!({
-                "type": "Terminating", "status": "True", "lastTransitionTime": json::time(now),
-                "reason": "InstanceDeletionPending", "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
-            }));
+/// What else changes in an object that is marked for deletion, if anything does.
+pub(crate) fn mark_deleted(resource: &Resource, object: &Stored, now: jiff::Timestamp) -> Option<Value> {
+    let mut status = object.field("status").map_or_else(|| json!({}), |f| Raw::new(&f.text).value());
+    match resource.type_name {
+        "apiextensions/v1.CustomResourceDefinition" => {
+            let conditions = json::map(&mut status).entry("conditions").or_insert_with(|| json!([]));
+            if let Some(list) = conditions.as_array_mut() {
+                list.retain(|c| json::text(c, &["type"]) != "Terminating");
+                list.push(json!({
+                    "type": "Terminating", "status": "True", "lastTransitionTime": json::time(now), "reason": "InstanceDeletionPending",
+                    "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+                }));
+            }
         }
+        "core/v1.Namespace" => {
+            json::map(&mut status).insert("phase".to_owned(), "Terminating".into());
+        }
+        _ => return None,
     }
-    if resource.type_name == "core/v1.Namespace" {
-        json::child(object, "status").insert("phase".to_owned(), "Terminating".into());
-    }
+    Some(status)
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::api::failure::Cause;
+use crate::api::object::Stored;
+use crate::api::raw::Raw;
 use crate::api::{json, names, selectors};
 
 /// The most a ConfigMap or Secret may hold.
@@ -39,23 +41,23 @@ pub(super) fn create(type_name: &str, object: &Value) -> Vec<Cause> {
     causes
 }
 
-pub(super) fn update(type_name: &str, old: &Value, new: &Value) -> Vec<Cause> {
+pub(super) fn update(type_name: &str, old: &Stored, new: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
+    let differs = |path: &[&str]| old.at(path).map(Raw::value).as_ref() != json::at(new, path);
     let immutable = |path: &[&str], causes: &mut Vec<Cause>| {
-        let (before, after) = (json::at(old, path), json::at(new, path));
-        if before != after {
-            causes.push(Cause::invalid(path.join("."), after.unwrap_or(&Value::Null), "field is immutable"));
+        if differs(path) {
+            causes.push(Cause::invalid(path.join("."), json::at(new, path).unwrap_or(&Value::Null), "field is immutable"));
         }
     };
     match type_name {
         "core/v1.Pod" => pod_update(old, new, &mut causes),
         "core/v1.ConfigMap" | "core/v1.Secret" => {
-            if old.get("immutable") == Some(&Value::Bool(true)) {
+            if old.field("immutable").is_some_and(|f| &*f.text == "true") {
                 if new.get("immutable") != Some(&Value::Bool(true)) {
                     causes.push(Cause::forbidden("immutable", "field is immutable when `immutable` is set"));
                 }
                 for key in ["data", "binaryData"] {
-                    if old.get(key) != new.get(key) {
+                    if differs(&[key]) {
                         causes.push(Cause::forbidden(key, "field is immutable when `immutable` is set"));
                     }
                 }
@@ -75,22 +77,18 @@ pub(super) fn update(type_name: &str, old: &Value, new: &Value) -> Vec<Cause> {
             for field in ["completions", "completionMode", "selector"] {
                 immutable(&["spec", field], &mut causes);
             }
-            let suspended = json::at(old, &["spec", "suspend"]) == Some(&Value::Bool(true));
-            if !suspended && json::at(old, &["spec", "template"]) != json::at(new, &["spec", "template"]) {
-                causes.push(Cause::invalid(
-                    "spec.template",
-                    json::at(new, &["spec", "template"]).unwrap_or(&Value::Null),
-                    "field is immutable",
-                ));
+            let suspended = old.at(&["spec", "suspend"]).map(Raw::as_str) == Some("true");
+            if !suspended {
+                immutable(&["spec", "template"], &mut causes);
             }
         }
         "rbac/v1.RoleBinding" | "rbac/v1.ClusterRoleBinding" => {
             causes.extend(create(type_name, new));
-            if old.get("roleRef") != new.get("roleRef") {
+            if differs(&["roleRef"]) {
                 causes.push(Cause::invalid("roleRef", new.get("roleRef").unwrap_or(&Value::Null), "cannot change roleRef"));
             }
         }
-        "apiextensions/v1.CustomResourceDefinition" => crate::api::crd::definition::check_update(old, new, &mut causes),
+        "apiextensions/v1.CustomResourceDefinition" => crate::api::crd::definition::check_update(&old.value(), new, &mut causes),
         "core/v1.PersistentVolumeClaim" | "apps/v1.StatefulSet" | "core/v1.PersistentVolume" => {}
         _ => causes.extend(create(type_name, new)),
     }
@@ -198,9 +196,8 @@ fn name_of(name: &str, field: &str, causes: &mut Vec<Cause>) {
 }
 
 /// Of a pod's spec little may change once it is there.
-fn pod_update(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
-    let strip = |pod: &Value| {
-        let mut spec = pod.get("spec").cloned().unwrap_or_default();
+fn pod_update(old: &Stored, new: &Value, causes: &mut Vec<Cause>) {
+    let strip = |mut spec: Value| {
         let map = json::map(&mut spec);
         for key in ["containers", "initContainers"] {
             for container in json::items_mut(map, key) {
@@ -212,7 +209,9 @@ fn pod_update(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
         }
         spec
     };
-    if strip(old) != strip(new) {
+    let had = old.at(&["spec"]).map(Raw::value).unwrap_or_default();
+    let has = new.get("spec").cloned().unwrap_or_default();
+    if had != has && strip(had) != strip(has) {
         let why = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,\
                    `spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` \
                    (allow it to be set to 1 if it was previously negative)";

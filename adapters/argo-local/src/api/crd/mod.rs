@@ -5,7 +5,7 @@ pub(crate) mod definition;
 mod schema;
 mod validate;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -14,8 +14,9 @@ use super::ask::Ask;
 use super::builtin::decode::normalise_type;
 use super::delete::Options;
 use super::failure::{Cause, Failure, Named};
+use super::object::{Name, Stored};
+use super::raw::Raw;
 use super::resources::{Resource, STORED, Version};
-use super::store::Stored;
 use super::{Api, json};
 
 pub(crate) use schema::Schema;
@@ -53,7 +54,12 @@ pub(crate) struct Custom {
     pub(crate) deprecated: Option<String>,
     /// Whether the schema has rules in CEL.
     rules: bool,
+    /// Whether what it says of a field does not depend on others: no defaults, no rules, nothing said of the object as a whole.
+    plain: bool,
 }
+
+/// What a schema may say at its root without saying anything of the object as a whole; `required` is looked at by itself.
+const PLAIN: [&str; 6] = ["type", "description", "title", "properties", "required", "x-kubernetes-preserve-unknown-fields"];
 
 impl Custom {
     fn read(version: &Value, group: &str, kind: &str) -> Self {
@@ -80,36 +86,43 @@ impl Custom {
             let own = json::text(version, &["deprecationWarning"]);
             if own.is_empty() { format!("{group}/{} {kind} is deprecated", json::text(version, &["name"])) } else { own.to_owned() }
         });
-        Self { schema, columns, selectable, scale, deprecated, rules }
+        let plain = !rules
+            && !schema.has_defaults()
+            && schema.raw.as_object().into_iter().flatten().all(|(key, _)| PLAIN.contains(&key.as_str()))
+            && json::at(&schema.raw, &["properties", "metadata", "properties"]).is_none();
+        Self { schema, columns, selectable, scale, deprecated, rules, plain }
     }
 
-    /// Takes out what the schema does not know; gives the paths.
+    /// Takes out what the schema does not know, of all but the metadata; gives the paths.
     pub(crate) fn prune(&self, object: &mut Value) -> Vec<String> {
         let mut unknown = Vec::new();
-        let map = json::map(object);
-        let kept: Vec<(String, Value)> =
-            ["apiVersion", "kind", "metadata"].iter().filter_map(|k| map.remove(*k).map(|v| ((*k).to_owned(), v))).collect();
+        let metadata = json::map(object).remove("metadata");
         self.schema.prune(object, "", &mut unknown);
         self.schema.drop_nulls(object);
-        let map = json::map(object);
-        let mut of_metadata = Vec::new();
-        for (key, mut value) in kept {
-            if key == "metadata"
-                && let Some(metadata) = value.as_object_mut()
-            {
-                // The types of metadata have been checked before.
-                if let Ok(gone) = normalise_type("meta/v1.ObjectMeta", metadata) {
-                    of_metadata.extend(gone.into_iter().map(|f| format!("metadata.{f}")));
-                }
-            }
-            map.insert(key, value);
+        if let Some(metadata) = metadata {
+            json::map(object).insert("metadata".to_owned(), metadata);
         }
-        of_metadata.append(&mut unknown);
-        of_metadata
+        unknown
+    }
+
+    /// Whether fields can be changed without a look at the others.
+    pub(crate) fn plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Whether it is sure, by the fields at hand alone, that nothing is wrong with an object that has these and `kept` ones.
+    pub(crate) fn fine_in_parts(&self, object: &Value, kept: &[Name]) -> bool {
+        let has =
+            |name: &str| matches!(name, "apiVersion" | "kind" | "metadata") || object.get(name).is_some() || kept.iter().any(|k| k == name);
+        let required = json::items(&self.schema.raw, &["required"]).filter_map(Value::as_str);
+        self.plain && required.into_iter().all(has) && validate::fields_fit(&self.schema, object)
     }
 
     /// What is wrong with an object.
     pub(crate) fn validate(&self, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+        if self.fine_in_parts(object, &[]) {
+            return Vec::new();
+        }
         let mut causes = validate::check(&self.schema, object, old);
         if self.rules {
             cel::check(&self.schema.raw, object, old, &mut causes);
@@ -129,23 +142,25 @@ pub(crate) fn check_named(ask: &Ask, object: &Value, body: &[u8]) -> Result<(), 
     Ok(())
 }
 
-/// Checks `kind`, `apiVersion` and the types of `metadata` of a custom resource that was sent.
-pub(crate) fn check_kind(ask: &Ask, object: &Value, kind: &str, api_version: &str) -> Result<(), Failure> {
+/// Checks `kind`, `apiVersion` and the types of `metadata` of a custom resource that was sent; gives the paths of metadata that nobody knows.
+pub(crate) fn check_kind(ask: &Ask, object: &mut Value, kind: &str, api_version: &str) -> Result<Vec<String>, Failure> {
     let own = &ask.resource.kind;
     if !object.is_object() || kind.is_empty() {
         let text = object.to_string();
         let why = format!("Object 'Kind' is missing in '{text}'");
         return Err(Failure::bad_request(format!("the object provided is unrecognized (must be of type {own}): {why} ({text})")));
     }
-    if let Some(metadata) = object.get("metadata") {
+    let mut unknown = Vec::new();
+    if let Some(metadata) = object.get_mut("metadata") {
         let version = &ask.version;
         let fail = |why: String| Failure::bad_request(format!("{own} in version {version:?} cannot be handled as a {own}: {why}"));
-        match metadata.as_object() {
-            Some(map) => {
-                normalise_type("meta/v1.ObjectMeta", &mut map.clone()).map_err(fail)?;
+        match metadata {
+            Value::Object(map) => {
+                let gone = normalise_type("meta/v1.ObjectMeta", map).map_err(fail)?;
+                unknown.extend(gone.into_iter().map(|f| format!("metadata.{f}")));
             }
-            None if metadata.is_null() => {}
-            None => return Err(fail("metadata is no object".to_owned())),
+            Value::Null => {}
+            _ => return Err(fail("metadata is no object".to_owned())),
         }
     }
     if api_version != ask.api_version() {
@@ -158,7 +173,7 @@ pub(crate) fn check_kind(ask: &Ask, object: &Value, kind: &str, api_version: &st
         let what = Named { group: &ask.resource.group, kind, name: json::meta(object, "name") };
         return Err(Failure::invalid(what, &[Cause::invalid("kind", &kind.into(), &format!("must be {own}"))]));
     }
-    Ok(())
+    Ok(unknown)
 }
 
 /// What a definition says where nothing was said.
@@ -182,15 +197,15 @@ impl Api {
     /// A definition has been written: its resource comes into service, changes, or goes.
     pub(crate) fn definition_changed(
         &mut self,
-        before: Option<&Value>,
+        before: Option<&Arc<Stored>>,
         after: Option<&Arc<Stored>>,
         now: Timestamp,
     ) -> Result<(), Failure> {
         let Some(after) = after else {
             if let Some(before) = before {
-                let (group, plural) = (json::text(before, &["spec", "group"]), json::text(before, &["spec", "names", "plural"]));
-                if let Some(resource) = self.registry.get(group, plural).cloned() {
-                    self.registry.remove(group, plural);
+                let (group, plural) = (before.text(&["spec", "group"]), before.text(&["spec", "names", "plural"]));
+                if let Some(resource) = self.registry.get(&group, &plural).cloned() {
+                    self.registry_mut().remove(&group, &plural);
                     let table = self.table_mut(resource.slot)?;
                     table.life = table.life.saturating_add(1);
                     self.touched.insert(resource.slot);
@@ -198,15 +213,14 @@ impl Api {
             }
             return Ok(());
         };
-        let deleting = json::deleting(&after.value);
-        let resource = self.register(&after.value, deleting);
-        if deleting {
+        let resource = self.register(after);
+        if after.deleting() {
             return self.empty_definition(&resource, now);
         }
-        let established = json::items(&after.value, &["status", "conditions"]).any(|c| json::text(c, &["type"]) == "Established");
-        let names = json::at(&after.value, &["spec", "names"]).cloned().unwrap_or_default();
-        if !established || json::at(&after.value, &["status", "acceptedNames"]) != Some(&names) {
-            let mut value = after.value.clone();
+        let established = after.items(&["status", "conditions"]).any(|c| c.get("type").and_then(Raw::plain) == Some("Established"));
+        let names = after.at(&["spec", "names"]).map(Raw::value).unwrap_or_default();
+        if !established || after.at(&["status", "acceptedNames"]).map(Raw::value).as_ref() != Some(&names) {
+            let mut value = after.value();
             let stored: Vec<String> =
                 json::items(&value, &["status", "storedVersions"]).filter_map(Value::as_str).map(str::to_owned).collect();
             let status = json::child(&mut value, "status");
@@ -228,20 +242,20 @@ impl Api {
                 status.insert("storedVersions".to_owned(), json!(all));
             }
             let slot = self.registry.find_slot("apiextensions.k8s.io/customresourcedefinitions").unwrap_or_default();
-            let key = (String::new(), json::meta(&value, "name").to_owned());
-            self.commit(slot, key, Some(value))?;
+            let key = (String::new(), after.meta("name").to_owned());
+            self.commit(slot, key, Some(Stored::of(value, Some(after))))?;
         }
         Ok(())
     }
 
     /// Takes the resource of a definition into service.
-    pub(crate) fn register(&mut self, definition: &Value, terminating: bool) -> Arc<Resource> {
-        let spec = definition.get("spec").cloned().unwrap_or_default();
+    pub(crate) fn register(&mut self, definition: &Stored) -> Arc<Resource> {
+        let spec = definition.at(&["spec"]).map(Raw::value).unwrap_or_default();
         let (group, plural) = (json::text(&spec, &["group"]).to_owned(), json::text(&spec, &["names", "plural"]).to_owned());
         let names = |key: &str| json::items(&spec, &["names", key]).filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
         let text = |key: &str| json::text(&spec, &["names", key]).to_owned();
         let flag = |value: &Value, key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let slot = self.registry.slot(&format!("{group}/{plural}"));
+        let slot = self.registry_mut().slot(&format!("{group}/{plural}"));
         let kind = text("kind");
         let versions = json::items(&spec, &["versions"])
             .map(|version| Version {
@@ -256,7 +270,7 @@ impl Api {
         while self.tables.len() <= slot {
             self.tables.push(super::store::Table::new(0));
         }
-        self.registry.put(Resource {
+        self.registry_mut().put(Resource {
             slot,
             group,
             kind: text("kind"),
@@ -269,7 +283,9 @@ impl Api {
             versions,
             verbs: STORED,
             type_name: "",
-            terminating,
+            terminating: definition.deleting(),
+            since: definition.revision,
+            blank: OnceLock::new(),
         })
     }
 
@@ -277,13 +293,10 @@ impl Api {
     pub(crate) fn empty_definition(&mut self, resource: &Arc<Resource>, now: Timestamp) -> Result<(), Failure> {
         let objects: Vec<Arc<Stored>> = self.table_mut(resource.slot)?.objects.values().cloned().collect();
         let version = resource.storage_version().to_owned();
-        for object in objects {
-            if json::deleting(&object.value) {
-                continue;
-            }
-            let namespace = json::meta(&object.value, "namespace");
-            let ask = Ask::internal(resource, &version, (!namespace.is_empty()).then_some(namespace), json::meta(&object.value, "name"));
-            self.delete_object(&ask, &object, &Options::default(), now)?;
+        for object in objects.iter().filter(|o| !o.deleting()) {
+            let namespace = object.meta("namespace");
+            let ask = Ask::internal(resource, &version, (!namespace.is_empty()).then_some(namespace), object.meta("name"));
+            self.delete_object(&ask, object, &Options::default(), now)?;
         }
         self.finish_definition(resource, now)
     }
@@ -296,16 +309,18 @@ impl Api {
         let name = format!("{}.{}", resource.plural, resource.group);
         let Some(definition) = self.lookup_in("apiextensions.k8s.io", "customresourcedefinitions", "", &name) else { return Ok(()) };
         let Some(definitions) = self.registry.get("apiextensions.k8s.io", "customresourcedefinitions").cloned() else { return Ok(()) };
-        let mut value = definition.value.clone();
-        let rest: Vec<String> = json::finalizers(&value).into_iter().filter(|f| *f != CLEANUP).map(str::to_owned).collect();
+        let rest: Vec<&str> = definition.finalizers().filter(|f| *f != CLEANUP).collect();
         let key = (String::new(), name);
         if rest.is_empty() {
             self.commit(definitions.slot, key, None)?;
-            return self.definition_changed(Some(&definition.value), None, now);
+            return self.definition_changed(Some(&definition), None, now);
         }
-        if json::finalizers(&definition.value).contains(&CLEANUP) {
-            json::metadata(&mut value).insert("finalizers".to_owned(), json!(rest));
-            self.commit(definitions.slot, key, Some(value))?;
+        if definition.finalizers().any(|f| f == CLEANUP) {
+            let mut next = Stored::clone(&definition);
+            let mut metadata = definition.bare_metadata();
+            json::map(&mut metadata).insert("finalizers".to_owned(), json!(rest));
+            next.set_metadata(json::map(&mut metadata));
+            self.commit(definitions.slot, key, Some(next))?;
         }
         Ok(())
     }

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use super::Schema;
 use crate::api::failure::Cause;
-use crate::api::json;
 
 /// Patterns that have been compiled; definitions use few.
 static PATTERNS: LazyLock<Mutex<BTreeMap<String, Option<Arc<regex::Regex>>>>> = LazyLock::new(Mutex::default);
@@ -22,8 +21,20 @@ fn pattern(text: &str) -> Option<Arc<regex::Regex>> {
     known.entry(text.to_owned()).or_insert_with(|| regex::Regex::new(text).ok().map(Arc::new)).clone()
 }
 
-/// Checks an object against its schema. What was wrong before and has not changed is let be.
-pub(super) fn check(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+/// Whether each field of an object but its metadata fits by itself.
+pub(super) fn fields_fit(schema: &Schema, object: &Value) -> bool {
+    let mut causes = Vec::new();
+    for (name, inner) in object.as_object().into_iter().flatten().filter(|(name, _)| *name != "metadata") {
+        if let Some(of_field) = schema.properties.get(name) {
+            value(&of_field.raw, inner, name, &mut causes, true);
+            lists(of_field, inner, name, &mut causes);
+        }
+    }
+    causes.is_empty()
+}
+
+/// All that is wrong with an object.
+fn all(schema: &Schema, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     let Some(map) = object.as_object() else { return causes };
     // Kind, version and metadata are none of the schema's business.
@@ -31,27 +42,25 @@ pub(super) fn check(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec
     for key in ["apiVersion", "kind"] {
         bare.insert(key.to_owned(), Value::String(String::new()));
     }
-    let bare = Value::Object(bare);
-    value(&schema.raw, &bare, "", &mut causes, true);
+    value(&schema.raw, &Value::Object(bare), "", &mut causes, true);
     lists(schema, object, "", &mut causes);
-    if let Some(old) = old {
-        // Ratcheting: a cause stands only where what it is about has changed.
+    causes
+}
+
+/// Checks an object against its schema. What was wrong before and has not changed is let be.
+pub(super) fn check(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec<Cause> {
+    let mut causes = all(schema, object);
+    let Some(old) = old else { return causes };
+    // Ratcheting: a cause stands only where what it is about has changed.
+    causes.retain(|cause| {
+        let path = cause.field.as_str();
+        path == "<nil>" || at(object, path) != at(old, path) || at(object, path).is_none()
+    });
+    if !causes.is_empty() {
+        let before = all(schema, old);
         causes.retain(|cause| {
-            let path = cause.field.as_str();
-            path == "<nil>" || at(object, path) != at(old, path) || at(object, path).is_none()
+            !(cause.field != "<nil>" && at(object, parent(&cause.field)) == at(old, parent(&cause.field)) && before.contains(cause))
         });
-        if !causes.is_empty() {
-            let mut before = Vec::new();
-            let mut old_bare = old.clone();
-            for key in ["apiVersion", "kind"] {
-                json::map(&mut old_bare).insert(key.to_owned(), Value::String(String::new()));
-            }
-            value(&schema.raw, &old_bare, "", &mut before, true);
-            lists(schema, old, "", &mut before);
-            causes.retain(|cause| {
-                !(cause.field != "<nil>" && at(object, parent(&cause.field)) == at(old, parent(&cause.field)) && before.contains(cause))
-            });
-        }
     }
     causes
 }

@@ -6,15 +6,59 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::shape::{self, Kind, Shape};
-use super::{Difference, Manager, Set, paths, read, settle, strip, write};
+use super::{Difference, Entry, Managed, Node, Part, Set, Who, paths, strip};
 use crate::api::ask::Ask;
+use crate::api::change::Draft;
 use crate::api::failure::{Cause, Failure, Named};
+use crate::api::object::Stored;
 use crate::api::types::{self, Code};
-use crate::api::write::Update;
-use crate::api::{Answer, Api, builtin, json};
+use crate::api::write::Ownership;
+use crate::api::{Api, Outcome, builtin, json, render};
+
+/// An entry of `managedFields`, its fields read.
+#[derive(Clone, Debug)]
+struct Manager {
+    who: Who,
+    time: Option<Arc<str>>,
+    fields: Set<'static>,
+}
+
+impl Manager {
+    fn read(entry: &Entry) -> Self {
+        Self { who: Who::clone(&entry.who), time: entry.time.clone(), fields: entry.set().into_owned() }
+    }
+}
+
+fn write(managers: Vec<Manager>, earlier: &Managed) -> Managed {
+    let entry = |manager: Manager| {
+        let mut fields = String::new();
+        manager.fields.write(&mut fields);
+        Entry::new(manager.who, manager.time, fields, earlier)
+    };
+    Managed::new(managers.into_iter().map(entry).collect())
+}
+
+/// Gives a manager what it changed, and takes it from the others; without force, what others own is a conflict.
+fn settle(managers: &mut [Manager], who: &Who, difference: &Difference<'_>, force: bool) -> Result<(), Vec<(Manager, Set<'static>)>> {
+    let changed = difference.changed();
+    let mut conflicts = Vec::new();
+    for manager in managers.iter().filter(|m| m.who != *who) {
+        let conflict = manager.fields.intersection(&changed);
+        if !conflict.is_empty() {
+            conflicts.push((manager.clone(), conflict));
+        }
+    }
+    if !force && !conflicts.is_empty() {
+        return Err(conflicts);
+    }
+    for manager in managers.iter_mut().filter(|m| m.who != *who) {
+        manager.fields = manager.fields.difference(&changed).difference(difference.removed());
+    }
+    Ok(())
+}
 
 impl Api {
-    pub(crate) fn apply(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn apply(&mut self, ask: &mut Ask, body: &[u8], now: Timestamp) -> Result<Outcome, Failure> {
         if ask.query.text("fieldManager").is_empty() {
             let cause = Cause::required("fieldManager", "is required for apply patch");
             return Err(Failure::invalid(Named { group: "meta.k8s.io", kind: "PatchOptions", name: "" }, &[cause]));
@@ -62,40 +106,30 @@ impl Api {
             Err(_) => None,
         };
         let shape_owner = ask.clone();
-        let shape = self.shape(&shape_owner);
-        let live = old.as_ref().map_or_else(|| json!({"metadata": {}}), |o| o.value.clone());
-        let mut managers = old.as_ref().and_then(|o| read(&o.value)).unwrap_or_default();
-        let mut config = patch.clone();
+        let shape = super::shape(&shape_owner);
+        let live = old.as_ref().map_or_else(|| json!({"metadata": {}}), |o| without_managed(o));
+        let earlier = old.as_ref().map(|o| o.managed.clone()).unwrap_or_default();
+        let mut managers: Vec<Manager> = earlier.entries().iter().map(Manager::read).collect();
+        let revision = json::meta(&patch, "resourceVersion").to_owned();
+        let mut config = patch;
         let map = json::map(&mut config);
         map.remove("apiVersion");
         map.remove("kind");
-        let mut own = paths(&config, shape);
+        let mut own = paths(&config, shape).into_owned();
         strip(&mut own);
         limit_to_path(ask, &mut own);
-        let who = Manager {
-            name: ask.manager(),
-            operation: "Apply".to_owned(),
-            api_version: ask.api_version(),
-            time: None,
-            subresource: ask.sub.clone(),
-            fields: own.clone(),
-        };
-        let last = managers.iter().find(|m| m.same(&who)).cloned();
+        let who = Who { applies: true, name: ask.manager(), api_version: ask.api_version(), subresource: ask.sub.clone() };
+        let last = managers.iter().find(|m| m.who == who).cloned();
         if old.is_some() && managers.is_empty() {
             // Whatever was there before anybody tracked it belongs to somebody.
-            let mut before = paths(&live, shape);
+            let mut before = paths(&live, shape).into_owned();
             strip(&mut before);
-            managers.push(Manager {
-                name: "before-first-apply".to_owned(),
-                operation: "Update".to_owned(),
-                time: Some(json::time(now)),
-                subresource: String::new(),
-                fields: before,
-                ..who.clone()
-            });
+            let nobody = "before-first-apply".to_owned();
+            let who = Who { applies: false, name: nobody, subresource: String::new(), ..who.clone() };
+            managers.push(Manager { who, time: Some(json::time(now).into()), fields: before });
         }
-        managers.retain(|m| !m.same(&who));
-        managers.push(Manager { time: last.as_ref().and_then(|l| l.time.clone()), ..who.clone() });
+        managers.retain(|m| m.who != who);
+        managers.push(Manager { who: who.clone(), time: last.as_ref().and_then(|l| l.time.clone()), fields: own });
         let mut merged = merge(Some(&live), &config, shape);
         if let Some(last) = &last {
             let mut owned = Set::default();
@@ -104,63 +138,62 @@ impl Api {
             }
             prune(&mut merged, shape, &last.fields, &owned);
         }
-        let mut difference = Difference::of(&live, &merged, shape);
-        for set in [&mut difference.added, &mut difference.modified, &mut difference.removed] {
-            strip(set);
-        }
+        let difference = Difference::of(&live, &merged, shape);
         settle(&mut managers, &who, &difference, ask.query.flag("force")).map_err(|conflicts| refuse(&conflicts))?;
-        let changed = !(difference.added.is_empty() && difference.modified.is_empty() && difference.removed.is_empty());
-        if (changed || old.is_none())
-            && let Some(own) = managers.iter_mut().find(|m| m.same(&who))
+        if (!difference.is_empty() || old.is_none())
+            && let Some(own) = managers.iter_mut().find(|m| m.who == who)
         {
-            own.time = Some(json::time(now));
+            own.time = Some(json::time(now).into());
         }
-        let revision = json::meta(&patch, "resourceVersion").to_owned();
+        drop(difference);
         // Checked and filled in as what is sent whole.
-        let mut merged = {
-            let stamped = crate::api::render::stamped(&merged, &ask.api_version(), &ask.resource.kind);
-            self.decode(ask, stamped)?
-        };
-        write(&mut merged, managers);
-        let update = Update { manager: ask.manager(), applied: true };
+        let merged = self.decode(ask, render::stamped(merged, &ask.api_version(), &ask.resource.kind), true)?;
+        let ownership = Ownership::Applied(write(managers, &earlier));
         match old {
             None => {
+                let mut merged = merged;
                 json::metadata(&mut merged).remove("resourceVersion");
-                let stored = self.insert(ask, merged, &update, now)?;
-                self.object_reply(ask, 201, &stored)
+                Ok(Outcome::Object(201, self.insert(ask, merged, ownership, now)?))
             }
             Some(old) => {
                 if !revision.is_empty() && revision != old.revision.to_string() {
                     return Err(Failure::modified(ask.named(&name)));
                 }
-                let stored = self.change(ask, &Arc::clone(&old), merged, &update, now)?;
-                self.object_reply(ask, 200, &stored)
+                Ok(Outcome::Object(200, self.change(ask, &old, Draft::whole(merged), ownership, now)?))
             }
         }
     }
 }
 
+fn without_managed(object: &Stored) -> Value {
+    let mut value = object.value();
+    json::metadata(&mut value).remove("managedFields");
+    value
+}
+
 /// What a path cannot write, its appliers do not own.
-fn limit_to_path(ask: &Ask, set: &mut Set) {
+fn limit_to_path(ask: &Ask, set: &mut Set<'_>) {
     let has_status = ask.served().is_some_and(|v| v.status);
     if ask.sub == "status" {
-        set.remove_tree(&["f:spec"]);
-        for field in builtin::METADATA_NOT_OF_STATUS {
-            set.remove_tree(&["f:metadata", field]);
-        }
+        set.take(&Part::field("spec"));
+        set.change(&Part::field("metadata"), |metadata| {
+            for field in builtin::METADATA_NOT_OF_STATUS {
+                metadata.below.take(&Part::field(field));
+            }
+        });
     } else if has_status {
-        set.remove_tree(&["f:status"]);
+        set.take(&Part::field("status"));
     }
 }
 
-fn refuse(conflicts: &[(Manager, Set)]) -> Failure {
+fn refuse(conflicts: &[(Manager, Set<'_>)]) -> Failure {
     let described = |m: &Manager| {
-        let mut text = format!("conflict with {:?}", m.name);
-        if !m.subresource.is_empty() {
-            text.push_str(&format!(" with subresource {:?}", m.subresource));
+        let mut text = format!("conflict with {:?}", m.who.name);
+        if !m.who.subresource.is_empty() {
+            text.push_str(&format!(" with subresource {:?}", m.who.subresource));
         }
-        if m.operation == "Update" {
-            text.push_str(&format!(" using {}", m.api_version));
+        if !m.who.applies {
+            text.push_str(&format!(" using {}", m.who.api_version));
             if let Some(time) = &m.time {
                 text.push_str(&format!(" at {time}"));
             }
@@ -169,7 +202,7 @@ fn refuse(conflicts: &[(Manager, Set)]) -> Failure {
     };
     let mut causes = Vec::new();
     let mut blocks = Vec::new();
-    let mut sorted: Vec<&(Manager, Set)> = conflicts.iter().collect();
+    let mut sorted: Vec<&(Manager, Set<'_>)> = conflicts.iter().collect();
     sorted.sort_by_key(|(m, _)| described(m));
     for (manager, set) in sorted {
         let text = described(manager);
@@ -213,7 +246,7 @@ pub(crate) fn merge(old: Option<&Value>, new: &Value, shape: Shape<'_>) -> Value
         }
         (kind @ (Kind::Set | Kind::Keyed(_)), Value::Array(a), Value::Array(b)) => {
             let key = |item: &Value| shape::element(&kind, item, shape);
-            let (left, right): (Vec<String>, Vec<String>) = (a.iter().map(key).collect(), b.iter().map(key).collect());
+            let (left, right): (Vec<Part<'_>>, Vec<Part<'_>>) = (a.iter().map(key).collect(), b.iter().map(key).collect());
             let mut out = Vec::new();
             let (mut at_left, mut at_right) = (0, 0);
             // The order of the configuration holds for what both have; what only the object has keeps its place among them.
@@ -246,27 +279,26 @@ pub(crate) fn merge(old: Option<&Value>, new: &Value, shape: Shape<'_>) -> Value
 }
 
 /// Takes out what its applier gave up and nobody else owns.
-fn prune(value: &mut Value, shape: Shape<'_>, last: &Set, owned: &Set) {
+fn prune(value: &mut Value, shape: Shape<'_>, last: &Set<'_>, owned: &Set<'_>) {
     match shape.kind(value) {
         Kind::Map => {
             let Value::Object(map) = value else { return };
             let keys: Vec<String> = map.keys().cloned().collect();
             for key in keys {
-                let part = format!("f:{key}");
-                let Some((was_member, below)) = last.at(&part) else { continue };
-                prune_one(map, &key, shape.field(&key), was_member, below, owned.at(&part));
+                let part = Part::field(&key);
+                let Some(node) = last.at(&part) else { continue };
+                prune_one(map, &key, shape.field(&key), node, owned.at(&part));
             }
         }
         kind @ (Kind::Set | Kind::Keyed(_)) => {
             let Value::Array(list) = value else { return };
             list.retain_mut(|item| {
                 let part = shape::element(&kind, item, shape);
-                let Some((was_member, below)) = last.at(&part) else { return true };
+                let Some(node) = last.at(&part) else { return true };
                 match owned.at(&part) {
-                    None if was_member => false,
-                    None => true,
-                    Some((_, theirs)) => {
-                        prune(item, shape.item(), below, theirs);
+                    None => !node.member,
+                    Some(theirs) => {
+                        prune(item, shape.item(), &node.below, &theirs.below);
                         true
                     }
                 }
@@ -276,16 +308,15 @@ fn prune(value: &mut Value, shape: Shape<'_>, last: &Set, owned: &Set) {
     }
 }
 
-fn prune_one(map: &mut Map<String, Value>, key: &str, shape: Shape<'_>, was_member: bool, below: &Set, owned: Option<(bool, &Set)>) {
+fn prune_one(map: &mut Map<String, Value>, key: &str, shape: Shape<'_>, last: &Node<'_>, owned: Option<&Node<'_>>) {
     let Some(inner) = map.get_mut(key) else { return };
-    let nobody = Set::default();
     match owned {
-        Some((_, theirs)) => prune(inner, shape, below, theirs),
-        None if was_member => {
+        Some(theirs) => prune(inner, shape, &last.below, &theirs.below),
+        None if last.member => {
             map.remove(key);
             return;
         }
-        None => prune(inner, shape, below, &nobody),
+        None => prune(inner, shape, &last.below, &Set::default()),
     }
     let empty = match map.get(key) {
         Some(Value::Object(m)) => m.is_empty(),
@@ -293,7 +324,7 @@ fn prune_one(map: &mut Map<String, Value>, key: &str, shape: Shape<'_>, was_memb
         _ => false,
     };
     // A container that only held what was given up goes with it.
-    if empty && owned.is_none() && !below.is_empty() {
+    if empty && owned.is_none() && !last.below.is_empty() {
         map.remove(key);
     }
 }
@@ -325,20 +356,20 @@ fn check_types(value: &Value, shape: Shape<'_>, path: &str) -> Result<(), String
             Value::Array(list) => {
                 let kind = Shape::Code(code).kind(value);
                 let _ = merge;
-                let mut seen: Vec<String> = Vec::new();
+                let mut seen: Vec<Part<'_>> = Vec::new();
                 for item in list {
                     if !matches!(kind, Kind::Keyed(_)) {
                         break;
                     }
                     let key = shape::element(&kind, item, Shape::Code(code));
                     if seen.contains(&key) {
-                        return Err(format!("{path}: duplicate entries for key {}", Set::part(&key)));
+                        return Err(format!("{path}: duplicate entries for key {}", key.shown()));
                     }
                     seen.push(key);
                 }
                 list.iter().enumerate().try_for_each(|(index, v)| {
                     let part = match &kind {
-                        Kind::Keyed(_) | Kind::Set => Set::part(&shape::element(&kind, v, Shape::Code(code))),
+                        Kind::Keyed(_) | Kind::Set => shape::element(&kind, v, Shape::Code(code)).shown(),
                         _ => format!("[{index}]"),
                     };
                     check_types(v, Shape::Code(item), &format!("{path}{part}"))

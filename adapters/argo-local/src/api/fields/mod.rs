@@ -1,133 +1,96 @@
 //! Who owns which fields: sets of paths, `managedFields`, and server-side apply.
 
 mod apply;
+mod managed;
 mod set;
 mod shape;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::Api;
 use super::ask::Ask;
 use super::json;
-use super::write::Update;
 
-pub(crate) use set::Set;
+pub(crate) use managed::{Entry, Managed, Who};
+pub(crate) use set::{Node, Part, Set};
 pub(crate) use shape::{Kind, Shape};
 
 /// Metadata that nobody owns.
 const SYSTEM: [&str; 9] =
     ["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"];
 
-/// An entry of `managedFields`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Manager {
-    pub(crate) name: String,
-    pub(crate) operation: String,
-    pub(crate) api_version: String,
-    pub(crate) time: Option<String>,
-    pub(crate) subresource: String,
-    pub(crate) fields: Set,
-}
-
-impl Manager {
-    fn same(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.operation == other.operation
-            && self.api_version == other.api_version
-            && self.subresource == other.subresource
-    }
-}
-
-/// Reads `managedFields`; `None` where they are not what they should be.
-pub(crate) fn read(object: &Value) -> Option<Vec<Manager>> {
-    let mut out = Vec::new();
-    for entry in json::items(object, &["metadata", "managedFields"]) {
-        let text = |key: &str| json::text(entry, &[key]).to_owned();
-        if !matches!(text("operation").as_str(), "Apply" | "Update") {
-            return None;
-        }
-        out.push(Manager {
-            name: text("manager"),
-            operation: text("operation"),
-            api_version: text("apiVersion"),
-            time: entry.get("time").and_then(Value::as_str).map(str::to_owned),
-            subresource: text("subresource"),
-            fields: Set::read(entry.get("fieldsV1").unwrap_or(&Value::Null)),
-        });
-    }
-    Some(out)
-}
-
-/// Writes `managedFields`, in upstream's order: applied before updated, the older first.
-pub(crate) fn write(object: &mut Value, mut managers: Vec<Manager>) {
-    managers.retain(|m| !m.fields.is_empty());
-    managers.sort_by(|a, b| {
-        let key = |m: &Manager| {
-            (m.operation.clone(), m.time.clone().unwrap_or_default(), m.name.clone(), m.api_version.clone(), m.subresource.clone())
-        };
-        key(a).cmp(&key(b))
-    });
-    let metadata = json::metadata(object);
-    if managers.is_empty() {
-        metadata.remove("managedFields");
-        return;
-    }
-    let list: Vec<Value> = managers
-        .iter()
-        .map(|m| {
-            let mut entry = json!({
-                "manager": m.name,
-                "operation": m.operation,
-                "apiVersion": m.api_version,
-                "fieldsType": "FieldsV1",
-                "fieldsV1": m.fields.write(),
-            });
-            let map = json::map(&mut entry);
-            if let Some(time) = &m.time {
-                map.insert("time".to_owned(), time.as_str().into());
-            }
-            if !m.subresource.is_empty() {
-                map.insert("subresource".to_owned(), m.subresource.as_str().into());
-            }
-            entry
-        })
-        .collect();
-    metadata.insert("managedFields".to_owned(), list.into());
-}
-
-/// What differs between two objects.
+/// What differs between two values, by paths.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Difference {
-    pub(crate) added: Set,
-    pub(crate) modified: Set,
-    pub(crate) removed: Set,
+pub(crate) struct Difference<'v> {
+    added: Node<'v>,
+    modified: Node<'v>,
+    removed: Node<'v>,
 }
 
-impl Difference {
-    pub(crate) fn of(old: &Value, new: &Value, shape: Shape<'_>) -> Self {
-        let mut out = Self::default();
-        compare(Some(old), Some(new), shape, &mut Vec::new(), &mut out);
+impl<'v> Difference<'v> {
+    /// What differs between two objects, but for what nobody owns.
+    pub(crate) fn of(old: &'v Value, new: &'v Value, shape: Shape<'_>) -> Self {
+        let mut out = compare(Some(old), Some(new), shape, Place::Root);
+        for node in [&mut out.added, &mut out.modified, &mut out.removed] {
+            strip(&mut node.below);
+        }
         out
     }
+
+    /// What differs between the fields of two objects that are named, each before and after.
+    pub(crate) fn of_fields(fields: impl Iterator<Item = (&'v str, Option<&'v Value>, Option<&'v Value>)>, shape: Shape<'_>) -> Self {
+        let mut out = Self::default();
+        for (name, old, new) in fields {
+            let place = if name == "metadata" { Place::Metadata } else { Place::Below };
+            out.put(Part::field(name), compare(old, new, shape.field(name), place));
+        }
+        for node in [&mut out.added, &mut out.modified, &mut out.removed] {
+            strip(&mut node.below);
+        }
+        out
+    }
+
+    fn put(&mut self, part: Part<'v>, inner: Self) {
+        for (own, inner) in [(&mut self.added, inner.added), (&mut self.modified, inner.modified), (&mut self.removed, inner.removed)] {
+            if !inner.is_empty() {
+                own.below.put(part.clone(), inner);
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    }
+
+    /// What was added or modified.
+    pub(crate) fn changed(&self) -> Set<'v> {
+        if self.modified.is_empty() { self.added.below.clone() } else { self.modified.below.union(&self.added.below) }
+    }
+
+    pub(crate) fn removed(&self) -> &Set<'v> {
+        &self.removed.below
+    }
 }
 
-fn compare(old: Option<&Value>, new: Option<&Value>, shape: Shape<'_>, path: &mut Vec<String>, out: &mut Difference) {
+/// Where in an object a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Root,
+    Metadata,
+    Below,
+}
+
+fn compare<'v>(old: Option<&'v Value>, new: Option<&'v Value>, shape: Shape<'_>, place: Place) -> Difference<'v> {
+    let mut out = Difference::default();
     if old == new {
-        return;
-    }
-    if path.len() == 2
-        && path.first().is_some_and(|p| p == "f:metadata")
-        && path.get(1).and_then(|p| p.strip_prefix("f:")).is_some_and(|p| SYSTEM.contains(&p))
-    {
-        return;
+        return out;
     }
     let kinds = (old.filter(|v| !v.is_null()).map(|v| shape.kind(v)), new.filter(|v| !v.is_null()).map(|v| shape.kind(v)));
     let kind = match kinds {
         (Some(a), Some(b)) if a != b => {
-            compare(old, None, shape, path, out);
-            compare(None, new, shape, path, out);
-            return;
+            out.removed = compare(old, None, shape, place).removed;
+            out.added = compare(None, new, shape, place).added;
+            return out;
         }
         (Some(kind), _) | (None, Some(kind)) => kind,
         (None, None) => Kind::Leaf,
@@ -140,171 +103,176 @@ fn compare(old: Option<&Value>, new: Option<&Value>, shape: Shape<'_>, path: &mu
     };
     if kind == Kind::Leaf || (blank(old) && blank(new)) {
         match (old, new) {
-            (None, _) => out.added.insert(path),
-            (_, None) => out.removed.insert(path),
-            _ => out.modified.insert(path),
+            (None, _) => out.added.member = true,
+            (_, None) => out.removed.member = true,
+            _ => out.modified.member = true,
         }
-        return;
+        return out;
     }
     if kind == Kind::Map {
-        let map = |v: Option<&'_ Value>| v.and_then(Value::as_object).cloned().unwrap_or_default();
         let (a, b) = (old.and_then(Value::as_object), new.and_then(Value::as_object));
-        let empty = map(None);
-        let (a, b) = (a.unwrap_or(&empty), b.unwrap_or(&empty));
-        for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
-            path.push(format!("f:{key}"));
-            compare(a.get(key), b.get(key), shape.field(key), path, out);
-            path.pop();
+        let before = a.into_iter().flatten().map(|(key, value)| (key, Some(value), b.and_then(|b| b.get(key))));
+        let fresh = b.into_iter().flatten().filter(|(key, _)| !a.is_some_and(|a| a.contains_key(*key)));
+        for (key, old, new) in before.chain(fresh.map(|(key, value)| (key, None, Some(value)))) {
+            if place == Place::Metadata && SYSTEM.contains(&key.as_str()) {
+                continue;
+            }
+            let inner = if place == Place::Root && key == "metadata" { Place::Metadata } else { Place::Below };
+            out.put(Part::field(key), compare(old, new, shape.field(key), inner));
         }
     } else {
-        let list = |v: Option<&'_ Value>| -> Vec<(String, Value)> {
+        let list = |v: Option<&'v Value>| -> Vec<(Part<'v>, &'v Value)> {
             let items = v.and_then(Value::as_array).into_iter().flatten();
-            items.map(|item| (shape::element(&kind, item, shape), item.clone())).collect()
+            items.map(|item| (shape::element(&kind, item, shape), item)).collect()
         };
         let (a, b) = (list(old), list(new));
-        let find = |all: &[(String, Value)], key: &str| all.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
-        let mut keys: Vec<&String> = a.iter().map(|(k, _)| k).collect();
-        keys.extend(b.iter().map(|(k, _)| k));
-        keys.sort();
-        keys.dedup();
-        for key in keys {
-            path.push(key.clone());
-            compare(find(&a, key).as_ref(), find(&b, key).as_ref(), shape.item(), path, out);
-            path.pop();
+        let find = |all: &[(Part<'v>, &'v Value)], part: &Part<'v>| all.iter().find(|(p, _)| p == part).map(|(_, v)| *v);
+        let mut parts: Vec<&Part<'v>> = a.iter().chain(&b).map(|(part, _)| part).collect();
+        parts.sort();
+        parts.dedup();
+        for part in parts {
+            out.put(part.clone(), compare(find(&a, part), find(&b, part), shape.item(), Place::Below));
         }
     }
     match (old, new) {
-        _ if path.is_empty() => {}
-        (None, _) => out.added.insert(path),
-        (_, None) => out.removed.insert(path),
+        _ if place == Place::Root => {}
+        (None, _) => out.added.member = true,
+        (_, None) => out.removed.member = true,
         _ => {}
     }
-}
-
-/// All paths of a value, as an applier owns them.
-pub(crate) fn paths(value: &Value, shape: Shape<'_>) -> Set {
-    let mut out = Set::default();
-    collect(value, shape, &mut Vec::new(), &mut out);
     out
 }
 
-fn collect(value: &Value, shape: Shape<'_>, path: &mut Vec<String>, out: &mut Set) {
+/// All paths of a value, as an applier owns them.
+pub(crate) fn paths<'v>(value: &'v Value, shape: Shape<'_>) -> Set<'v> {
+    collect(value, shape).below
+}
+
+fn collect<'v>(value: &'v Value, shape: Shape<'_>) -> Node<'v> {
+    let mut out = Node::default();
     match (shape.kind(value), value) {
         (Kind::Map, Value::Object(map)) => {
             for (key, inner) in map {
-                path.push(format!("f:{key}"));
-                let below = shape.field(key);
-                collect(inner, below, path, out);
+                let mut node = collect(inner, shape.field(key));
                 let empty = inner.is_null() || inner.as_object().is_some_and(serde_json::Map::is_empty);
-                if empty || !shape.declares(key) {
-                    out.insert(path);
-                }
-                path.pop();
+                node.member |= empty || !shape.declares(key);
+                out.below.put(Part::field(key), node);
             }
         }
         (kind @ (Kind::Set | Kind::Keyed(_)), Value::Array(list)) => {
             for item in list {
-                path.push(shape::element(&kind, item, shape));
-                collect(item, shape.item(), path, out);
-                out.insert(path);
-                path.pop();
+                let node = Node { member: true, ..collect(item, shape.item()) };
+                out.below.put(shape::element(&kind, item, shape), node);
             }
         }
-        _ => {
-            if !path.is_empty() {
-                out.insert(path);
-            }
-        }
+        _ => out.member = true,
     }
+    out
 }
 
 /// Takes out what nobody owns.
-pub(crate) fn strip(set: &mut Set) {
-    set.remove_tree(&["f:apiVersion"]);
-    set.remove_tree(&["f:kind"]);
-    for field in SYSTEM {
-        set.remove_tree(&["f:metadata", &format!("f:{field}")]);
-    }
-    set.remove_member(&["f:metadata"]);
+pub(crate) fn strip(set: &mut Set<'_>) {
+    set.take(&Part::field("apiVersion"));
+    set.take(&Part::field("kind"));
+    set.change(&Part::field("metadata"), |metadata| {
+        for field in SYSTEM {
+            metadata.below.take(&Part::field(field));
+        }
+        metadata.member = false;
+    });
 }
 
-/// Gives a manager what it changed, and takes it from the others; without force, what others own is a conflict.
-pub(crate) fn settle(managers: &mut [Manager], who: &Manager, difference: &Difference, force: bool) -> Result<(), Vec<(Manager, Set)>> {
-    let changed = difference.modified.union(&difference.added);
-    let mut conflicts = Vec::new();
-    for manager in managers.iter().filter(|m| !m.same(who)) {
-        let conflict = manager.fields.intersection(&changed);
-        if !conflict.is_empty() {
-            conflicts.push((manager.clone(), conflict));
-        }
+/// The shape of a resource's objects.
+pub(crate) fn shape(ask: &Ask) -> Shape<'_> {
+    match ask.served().and_then(|v| v.custom.as_ref()) {
+        Some(custom) => Shape::Root(&custom.schema),
+        None => Shape::Typed(ask.resource.type_name),
     }
-    if !force && !conflicts.is_empty() {
-        return Err(conflicts);
-    }
-    for manager in managers.iter_mut().filter(|m| !m.same(who)) {
-        manager.fields = manager.fields.difference(&changed).difference(&difference.removed);
-    }
-    Ok(())
 }
 
-impl Api {
-    /// The shape of a resource's objects.
-    pub(crate) fn shape<'a>(&self, ask: &'a Ask) -> Shape<'a> {
-        match ask.served().and_then(|v| v.custom.as_ref()) {
-            Some(custom) => Shape::Root(&custom.schema),
-            None => Shape::Typed(ask.resource.type_name),
+/// What a client said of `managedFields`.
+#[derive(Clone, Debug)]
+pub(crate) enum Sent {
+    /// Nothing: they are as they were.
+    Nothing,
+    /// To forget them.
+    Reset,
+    /// These.
+    These(Managed),
+}
+
+impl Sent {
+    /// Takes `managedFields` out of metadata.
+    pub(crate) fn take(metadata: &mut serde_json::Map<String, Value>, earlier: &Managed) -> Self {
+        let Some(list) = metadata.remove("managedFields") else { return Self::Nothing };
+        if list.as_array().is_some_and(|l| matches!(l.as_slice(), [Value::Object(map)] if map.is_empty())) {
+            return Self::Reset;
+        }
+        match Managed::read(&list, earlier) {
+            Some(read) if !read.entries().is_empty() => Self::These(read),
+            _ => Self::Nothing,
         }
     }
 
-    /// Settles `managedFields` of an update: who changed what owns it now.
-    pub(crate) fn track(&self, ask: &Ask, old: Option<&Value>, object: &mut Value, update: &Update, now: Timestamp) {
-        if update.applied {
-            return;
+    /// What is managed before the change is looked at.
+    pub(crate) fn or(self, earlier: &Managed) -> Managed {
+        match self {
+            Self::Nothing => earlier.clone(),
+            Self::Reset => Managed::default(),
+            Self::These(these) => these,
         }
-        let sent = read(object);
-        let reset = json::at(object, &["metadata", "managedFields"])
-            .and_then(Value::as_array)
-            .is_some_and(|l| matches!(l.as_slice(), [Value::Object(map)] if map.is_empty()));
-        let mut managers = match sent {
-            _ if reset => Vec::new(),
-            Some(sent) if !sent.is_empty() => sent,
-            _ => old.and_then(read).unwrap_or_default(),
-        };
-        if managers.is_empty() && old.is_some() {
-            // As upstream: what nobody tracked from its beginning, nobody begins to track.
-            write(object, managers);
-            return;
+    }
+}
+
+/// Who updates, as `managedFields` name them. As upstream, what came through `scale` has no time.
+pub(crate) fn updater(ask: &Ask, name: &str, now: Timestamp) -> (Who, Option<std::sync::Arc<str>>) {
+    let who = Who { applies: false, name: name.to_owned(), api_version: ask.api_version(), subresource: ask.sub.clone() };
+    (who, (ask.sub != "scale").then(|| json::time(now).into()))
+}
+
+/// Settles `managedFields` of an update: it takes what it changed from everybody, and from its own earlier self; what it took it then has.
+pub(crate) fn track(managed: &Managed, difference: &Difference<'_>, who: Who, time: Option<std::sync::Arc<str>>) -> Managed {
+    let (taken, removed) = (difference.changed(), difference.removed());
+    let mut entries: Vec<Entry> = Vec::with_capacity(managed.entries().len().saturating_add(1));
+    let mut own = None;
+    for entry in managed.entries() {
+        if *entry.who == who && !taken.is_empty() && own.is_none() {
+            own = Some(entry);
+            continue;
         }
-        let shape = self.shape(ask);
-        let blank = shape.blank();
-        let mut difference = Difference::of(old.unwrap_or(&blank), object, shape);
-        for set in [&mut difference.added, &mut difference.modified, &mut difference.removed] {
-            strip(set);
+        let raw = super::raw::Raw::new(&entry.fields);
+        if !(taken.meets(raw) || removed.meets(raw)) {
+            entries.push(entry.clone());
+            continue;
         }
-        let mut who = Manager {
-            name: update.manager.clone(),
-            operation: "Update".to_owned(),
-            api_version: ask.api_version(),
-            // As upstream: what came through scale has no time.
-            time: (ask.sub != "scale").then(|| json::time(now)),
-            subresource: ask.sub.clone(),
-            fields: Set::default(),
-        };
-        // An update takes from everybody, from its own earlier self too; what it took it then has.
-        let taken = difference.modified.union(&difference.added);
-        for manager in &mut managers {
-            manager.fields = manager.fields.difference(&taken).difference(&difference.removed);
+        let set = entry.set();
+        if set.is_disjoint(&taken) && set.is_disjoint(removed) {
+            entries.push(entry.clone());
+            continue;
         }
-        if !taken.is_empty() {
-            who.fields = taken;
-            match managers.iter_mut().find(|m| m.same(&who)) {
-                Some(own) => {
-                    own.fields = own.fields.union(&who.fields);
-                    own.time.clone_from(&who.time);
-                }
-                None => managers.push(who),
+        let mut fields = String::with_capacity(entry.fields.len());
+        set.difference(&taken).difference(removed).write(&mut fields);
+        entries.push(Entry { fields: fields.into(), ..entry.clone() });
+    }
+    if !taken.is_empty() {
+        let fields = own.and_then(|own| {
+            let set = own.set();
+            if set.is_disjoint(removed) && taken.is_subset(&set) {
+                return None;
             }
-        }
-        write(object, managers);
+            let mut fields = String::with_capacity(own.fields.len());
+            set.difference(&taken).difference(removed).union(&taken).write(&mut fields);
+            Some(fields)
+        });
+        entries.push(match (own, fields) {
+            (Some(own), None) => Entry { time, ..own.clone() },
+            (Some(own), Some(fields)) => Entry { who: std::sync::Arc::clone(&own.who), time, fields: fields.into() },
+            (None, _) => {
+                let mut fields = String::new();
+                taken.write(&mut fields);
+                Entry { who: std::sync::Arc::new(who), time, fields: fields.into() }
+            }
+        });
     }
+    Managed::new(entries)
 }

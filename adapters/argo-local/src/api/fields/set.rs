@@ -1,140 +1,268 @@
 //! Sets of paths, in the form of `fieldsV1`.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
-/// A set of paths. Parts of paths are as in `fieldsV1`: `f:name`, `k:{"name":"x"}`, `v:"x"`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Set {
-    parts: BTreeMap<String, Node>,
+use crate::api::raw::{self, Raw};
+
+/// A part of a path. In `fieldsV1` it is written `f:name`, `k:{"name":"x"}`, `v:"x"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Part<'a> {
+    /// The letter; 0 where there is none.
+    tag: u8,
+    text: Cow<'a, str>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Node {
-    member: bool,
-    below: Set,
-}
-
-impl Set {
-    pub(crate) fn read(value: &Value) -> Self {
-        let mut set = Self::default();
-        for (key, inner) in value.as_object().into_iter().flatten() {
-            if key == "." {
-                continue;
-            }
-            let leaf = inner.as_object().is_none_or(Map::is_empty);
-            let member = leaf || inner.get(".").is_some();
-            set.parts.insert(key.clone(), Node { member, below: Self::read(inner) });
-        }
-        set
+impl<'a> Part<'a> {
+    /// A field of a map.
+    pub(crate) fn field(name: &'a str) -> Self {
+        Self { tag: b'f', text: Cow::Borrowed(name) }
     }
 
-    pub(crate) fn write(&self) -> Value {
-        let mut map = Map::new();
-        for (key, node) in &self.parts {
-            let mut inner = node.below.write();
-            if node.member
-                && let Value::Object(inner) = &mut inner
-                && !inner.is_empty()
-            {
-                inner.insert(".".to_owned(), Value::Object(Map::new()));
+    /// An item of a list with keys; `keys` is an object in JSON.
+    pub(crate) fn key(keys: String) -> Self {
+        Self { tag: b'k', text: Cow::Owned(keys) }
+    }
+
+    /// An item of a set, in JSON.
+    pub(crate) fn item(value: String) -> Self {
+        Self { tag: b'v', text: Cow::Owned(value) }
+    }
+
+    fn read(text: Cow<'a, str>) -> Self {
+        let tag = match text.as_bytes() {
+            [tag, b':', ..] => *tag,
+            _ => return Self { tag: 0, text },
+        };
+        let text = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.get(2..).unwrap_or_default()),
+            Cow::Owned(text) => Cow::Owned(text.get(2..).unwrap_or_default().to_owned()),
+        };
+        Self { tag, text }
+    }
+
+    fn into_owned(self) -> Part<'static> {
+        Part { tag: self.tag, text: Cow::Owned(self.text.into_owned()) }
+    }
+
+    /// As messages write it.
+    pub(crate) fn shown(&self) -> String {
+        match self.tag {
+            b'f' => format!(".{}", self.text),
+            b'k' => {
+                let keys: Map<String, Value> = serde_json::from_str(&self.text).unwrap_or_default();
+                let terms: Vec<String> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                format!("[{}]", terms.join(","))
             }
-            map.insert(key.clone(), inner);
+            b'v' => format!("[={}]", self.text),
+            0 => format!("[{}]", self.text),
+            tag => format!("[{}:{}]", char::from(tag), self.text),
         }
-        Value::Object(map)
+    }
+}
+
+/// Whether a path is in a set, and which of those that begin with it are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Node<'a> {
+    pub(crate) member: bool,
+    pub(crate) below: Set<'a>,
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.member && self.below.is_empty()
+    }
+
+    fn read(raw: Raw<'a>) -> Self {
+        let below = Set::read(raw);
+        Self { member: below.is_empty() || raw.get(".").is_some(), below }
+    }
+
+    fn write(&self, out: &mut String) {
+        self.below.write_with(out, self.member && !self.below.is_empty());
+    }
+
+    fn into_owned(self) -> Node<'static> {
+        Node { member: self.member, below: self.below.into_owned() }
+    }
+}
+
+/// A set of paths, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Set<'a> {
+    parts: Vec<Entry<'a>>,
+}
+
+type Entry<'a> = (Part<'a>, Node<'a>);
+
+impl<'a> Set<'a> {
+    /// Reads `fieldsV1`.
+    pub(crate) fn read(raw: Raw<'a>) -> Self {
+        let members = raw.members().filter(|(name, _)| *name != ".");
+        let mut parts: Vec<_> = members.map(|(name, inner)| (Part::read(raw::unescaped(name)), Node::read(inner))).collect();
+        if !parts.is_sorted_by(|(a, _), (b, _)| a < b) {
+            parts.sort_by(|(a, _), (b, _)| a.cmp(b));
+            parts.dedup_by(|(a, _), (b, _)| a == b);
+        }
+        Self { parts }
+    }
+
+    /// Writes `fieldsV1`.
+    pub(crate) fn write(&self, out: &mut String) {
+        self.write_with(out, false);
+    }
+
+    fn write_with(&self, out: &mut String, dot: bool) {
+        out.push('{');
+        if dot {
+            out.push_str("\".\":{}");
+        }
+        for (index, (part, node)) in self.parts.iter().enumerate() {
+            if dot || index > 0 {
+                out.push(',');
+            }
+            out.push('"');
+            if part.tag != 0 {
+                out.push(char::from(part.tag));
+                out.push(':');
+            }
+            escape(&part.text, out);
+            out.push_str("\":");
+            node.write(out);
+        }
+        out.push('}');
+    }
+
+    pub(crate) fn into_owned(self) -> Set<'static> {
+        Set { parts: self.parts.into_iter().map(|(part, node)| (part.into_owned(), node.into_owned())).collect() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    pub(crate) fn insert(&mut self, path: &[String]) {
-        let Some((first, rest)) = path.split_first() else { return };
-        let node = self.parts.entry(first.clone()).or_default();
-        if rest.is_empty() { node.member = true } else { node.below.insert(rest) }
+    fn find(&self, part: &Part<'_>) -> Result<usize, usize> {
+        self.parts.binary_search_by(|(own, _)| own.tag.cmp(&part.tag).then_with(|| own.text.as_ref().cmp(part.text.as_ref())))
     }
 
-    /// Takes a path and all below it out.
-    pub(crate) fn remove_tree(&mut self, path: &[&str]) {
-        match path {
-            [] => {}
-            [last] => {
-                self.parts.remove(*last);
-            }
-            [first, rest @ ..] => {
-                if let Some(node) = self.parts.get_mut(*first) {
-                    node.below.remove_tree(rest);
-                    if !node.member && node.below.is_empty() {
-                        self.parts.remove(*first);
-                    }
-                }
-            }
+    /// Puts in what is known of a part; nothing where the node is empty. The part must not be in yet.
+    pub(crate) fn put(&mut self, part: Part<'a>, node: Node<'a>) {
+        if node.is_empty() {
+            return;
+        }
+        match self.find(&part) {
+            Ok(_) => {}
+            Err(at) => self.parts.insert(at, (part, node)),
         }
     }
 
-    /// Takes a path out, but not what is below it.
-    pub(crate) fn remove_member(&mut self, path: &[&str]) {
-        let Some((first, rest)) = path.split_first() else { return };
-        if let Some(node) = self.parts.get_mut(*first) {
-            if rest.is_empty() {
-                node.member = false
-            } else {
-                node.below.remove_member(rest)
-            }
-            if !node.member && node.below.is_empty() {
-                self.parts.remove(*first);
-            }
+    /// Takes a part and all below it out.
+    pub(crate) fn take(&mut self, part: &Part<'_>) {
+        if let Ok(at) = self.find(part) {
+            self.parts.remove(at);
         }
     }
 
-    pub(crate) fn union(&self, other: &Self) -> Self {
-        let mut out = self.clone();
-        for (key, node) in &other.parts {
-            match out.parts.get_mut(key) {
-                Some(own) => {
-                    own.member |= node.member;
-                    own.below = own.below.union(&node.below);
-                }
-                None => {
-                    out.parts.insert(key.clone(), node.clone());
-                }
-            }
+    /// Changes what is below a part; a part with nothing left goes.
+    pub(crate) fn change(&mut self, part: &Part<'_>, act: impl FnOnce(&mut Node<'a>)) {
+        let Ok(at) = self.find(part) else { return };
+        let Some((_, node)) = self.parts.get_mut(at) else { return };
+        act(node);
+        if node.is_empty() {
+            self.parts.remove(at);
         }
-        out
-    }
-
-    pub(crate) fn difference(&self, other: &Self) -> Self {
-        self.combine(other, |a, b| a && !b, true)
-    }
-
-    pub(crate) fn intersection(&self, other: &Self) -> Self {
-        self.combine(other, |a, b| a && b, false)
-    }
-
-    fn combine(&self, other: &Self, keep: fn(bool, bool) -> bool, alone: bool) -> Self {
-        let mut out = Self::default();
-        for (key, node) in &self.parts {
-            let combined = match other.parts.get(key) {
-                Some(theirs) => Node { member: keep(node.member, theirs.member), below: node.below.combine(&theirs.below, keep, alone) },
-                None if alone => node.clone(),
-                None => continue,
-            };
-            if combined.member || !combined.below.is_empty() {
-                out.parts.insert(key.clone(), combined);
-            }
-        }
-        out
     }
 
     /// What is below a part of a path, and whether the part itself is in.
-    pub(crate) fn at(&self, part: &str) -> Option<(bool, &Self)> {
-        self.parts.get(part).map(|n| (n.member, &n.below))
+    pub(crate) fn at(&self, part: &Part<'_>) -> Option<&Node<'a>> {
+        self.find(part).ok().and_then(|at| self.parts.get(at)).map(|(_, node)| node)
     }
 
-    /// A part of a path as messages write it.
-    pub(crate) fn part(part: &str) -> String {
-        part_text(part)
+    /// Goes through the parts of two sets in order, those that both have together, for as long as it is told to.
+    fn walk<'s, 'b>(&'s self, other: &'s Set<'b>, mut each: impl FnMut(Option<&'s Entry<'a>>, Option<&'s Entry<'b>>) -> bool) -> bool {
+        let (mut ours, mut theirs) = (self.parts.iter().peekable(), other.parts.iter().peekable());
+        loop {
+            let order = match (ours.peek(), theirs.peek()) {
+                (None, None) => return true,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((a, _)), Some((b, _))) => a.tag.cmp(&b.tag).then_with(|| a.text.as_ref().cmp(b.text.as_ref())),
+            };
+            let own = if order == Ordering::Greater { None } else { ours.next() };
+            let their = if order == Ordering::Less { None } else { theirs.next() };
+            if !each(own, their) {
+                return false;
+            }
+        }
+    }
+
+    /// What is in one or the other.
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        let mut parts = Vec::with_capacity(self.parts.len().max(other.parts.len()));
+        self.walk(other, |own, their| {
+            match (own, their) {
+                (Some((part, own)), Some((_, their))) => {
+                    let node = Node { member: own.member || their.member, below: own.below.union(&their.below) };
+                    parts.push((part.clone(), node));
+                }
+                (Some(entry), None) | (None, Some(entry)) => parts.push(entry.clone()),
+                (None, None) => {}
+            }
+            true
+        });
+        Self { parts }
+    }
+
+    /// What is in it and not in the other.
+    pub(crate) fn difference(&self, other: &Set<'_>) -> Self {
+        self.combine(other, |a, b| a && !b, true)
+    }
+
+    /// What is in both.
+    pub(crate) fn intersection(&self, other: &Set<'_>) -> Self {
+        self.combine(other, |a, b| a && b, false)
+    }
+
+    fn combine(&self, other: &Set<'_>, keep: fn(bool, bool) -> bool, alone: bool) -> Self {
+        let mut parts = Vec::new();
+        self.walk(other, |own, their| {
+            match (own, their) {
+                (Some((part, own)), Some((_, their))) => {
+                    let node = Node { member: keep(own.member, their.member), below: own.below.combine(&their.below, keep, alone) };
+                    if !node.is_empty() {
+                        parts.push((part.clone(), node));
+                    }
+                }
+                (Some(entry), None) if alone => parts.push(entry.clone()),
+                _ => {}
+            }
+            true
+        });
+        Self { parts }
+    }
+
+    /// Whether nothing is in both.
+    pub(crate) fn is_disjoint(&self, other: &Set<'_>) -> bool {
+        self.walk(other, |own, their| match (own, their) {
+            (Some((_, own)), Some((_, their))) => !(own.member && their.member) && own.below.is_disjoint(&their.below),
+            _ => true,
+        })
+    }
+
+    /// Whether the other has all that is in it.
+    pub(crate) fn is_subset(&self, other: &Set<'_>) -> bool {
+        self.walk(other, |own, their| match (own, their) {
+            (Some((_, own)), Some((_, their))) => (their.member || !own.member) && own.below.is_subset(&their.below),
+            (Some(_), None) => false,
+            _ => true,
+        })
+    }
+
+    /// Whether one of the parts that stand first in a text of `fieldsV1` stands first in this set, too.
+    pub(crate) fn meets(&self, text: Raw<'_>) -> bool {
+        text.members().any(|(name, _)| self.find(&Part::read(raw::unescaped(name))).is_ok())
     }
 
     /// All paths that are in, as messages write them.
@@ -145,8 +273,8 @@ impl Set {
     }
 
     fn collect(&self, before: &str, out: &mut Vec<String>) {
-        for (key, node) in &self.parts {
-            let path = format!("{before}{}", part_text(key));
+        for (part, node) in &self.parts {
+            let path = format!("{before}{}", part.shown());
             if node.member {
                 out.push(path.clone());
             }
@@ -155,33 +283,37 @@ impl Set {
     }
 }
 
-/// A part of a path as messages write it.
-fn part_text(part: &str) -> String {
-    match part.split_once(':') {
-        Some(("f", name)) => format!(".{name}"),
-        Some(("k", keys)) => {
-            let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
-            let terms: Vec<String> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            format!("[{}]", terms.join(","))
-        }
-        Some(("v", value)) => format!("[={value}]"),
-        _ => format!("[{part}]"),
+/// Writes a text as the inside of a JSON string.
+fn escape(text: &str, out: &mut String) {
+    if text.bytes().any(|b| matches!(b, b'"' | b'\\' | 0..32)) {
+        let quoted = Value::from(text).to_string();
+        out.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
+    } else {
+        out.push_str(text);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    fn written(set: &Set<'_>) -> String {
+        let mut out = String::new();
+        set.write(&mut out);
+        out
+    }
 
     #[test]
     fn sets_read_and_write_and_combine() {
-        let a = Set::read(&json!({"f:a": {}, "f:b": {".": {}, "f:c": {}}}));
-        let b = Set::read(&json!({"f:b": {"f:c": {}}}));
-        assert_eq!(a.write(), json!({"f:a": {}, "f:b": {".": {}, "f:c": {}}}));
-        assert_eq!(a.difference(&b).write(), json!({"f:a": {}, "f:b": {}}));
-        assert_eq!(a.intersection(&b).write(), json!({"f:b": {"f:c": {}}}));
+        let texts = [r#"{"f:a":{},"f:b":{".":{},"f:c":{}}}"#, r#"{"f:b":{"f:c":{}}}"#, r#"{"k:{\"name\":\"x\"}":{"f:y":{}}}"#];
+        let [a, b, c] = texts.map(|t| Set::read(Raw::new(t)));
+        assert_eq!([&a, &b, &c].map(written), texts);
+        assert_eq!(written(&a.difference(&b)), r#"{"f:a":{},"f:b":{}}"#);
+        assert_eq!(written(&a.intersection(&b)), r#"{"f:b":{"f:c":{}}}"#);
         assert_eq!(b.union(&a), a);
-        assert_eq!(Set::read(&json!({"k:{\"name\":\"x\"}": {"f:y": {}}})).lines(), ["[name=\"x\"].y"]);
+        assert_eq!(b.union(&c).difference(&b), c);
+        assert!(b.is_subset(&a) && !a.is_subset(&b) && a.is_disjoint(&c) && !a.is_disjoint(&b));
+        assert!(a.meets(Raw::new(texts[1])) && !a.meets(Raw::new(texts[2])));
+        assert_eq!(c.lines(), [r#"[name="x"].y"#]);
     }
 }

@@ -1,6 +1,11 @@
 //! How values merge: by built-in types, by schemas, or by what they look like.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
+
+use super::Part;
 
 use crate::api::crd::Schema;
 use crate::api::types::{self, Code, Lists};
@@ -21,8 +26,8 @@ pub(crate) enum Shape<'a> {
 }
 
 /// How a value merges.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind<'a> {
     /// Replaced whole.
     Leaf,
     /// By field.
@@ -30,7 +35,7 @@ pub(crate) enum Kind {
     /// A list as a set.
     Set,
     /// A list with keys.
-    Keyed(Vec<String>),
+    Keyed(&'a [String]),
 }
 
 /// Fields that hold a struct and no pointer to one: they are there even in an empty object.
@@ -38,14 +43,14 @@ const HELD: [&str; 10] =
     ["metadata", "spec", "status", "strategy", "updateStrategy", "resources", "source", "nodeInfo", "daemonEndpoints", "kubeletEndpoint"];
 
 impl<'a> Shape<'a> {
-    pub(crate) fn kind(self, value: &Value) -> Kind {
+    pub(crate) fn kind(self, value: &Value) -> Kind<'a> {
         match self {
             Self::Typed(name) => typed_kind(name),
             Self::Code(code) => match code {
                 Code::Type(name) => typed_kind(name),
                 Code::Map { atomic: false, .. } => Kind::Map,
                 Code::List { merge: Lists::Set, .. } => Kind::Set,
-                Code::List { merge: Lists::Keys(keys), .. } => Kind::Keyed(keys.clone()),
+                Code::List { merge: Lists::Keys(keys), .. } => Kind::Keyed(keys),
                 Code::Any if value.is_object() => Kind::Leaf,
                 _ => Kind::Leaf,
             },
@@ -54,7 +59,7 @@ impl<'a> Shape<'a> {
                 Value::Object(_) if schema.map_type == "atomic" => Kind::Leaf,
                 Value::Object(_) => Kind::Map,
                 Value::Array(_) if schema.list_type == "set" => Kind::Set,
-                Value::Array(_) if schema.list_type == "map" => Kind::Keyed(schema.list_keys.clone()),
+                Value::Array(_) if schema.list_type == "map" => Kind::Keyed(&schema.list_keys),
                 _ => Kind::Leaf,
             },
             Self::Deduced => {
@@ -124,7 +129,7 @@ impl<'a> Shape<'a> {
     }
 }
 
-fn typed_kind(name: &str) -> Kind {
+fn typed_kind(name: &str) -> Kind<'static> {
     if types::find(name).is_some_and(|t| t.atomic) { Kind::Leaf } else { Kind::Map }
 }
 
@@ -153,18 +158,23 @@ fn blank(name: &str) -> Map<String, Value> {
 }
 
 /// The part of a path that an item of a list is.
-pub(super) fn element(kind: &Kind, item: &Value, shape: Shape<'_>) -> String {
+pub(super) fn element(kind: &Kind<'_>, item: &Value, shape: Shape<'_>) -> Part<'static> {
     match kind {
         Kind::Keyed(keys) => {
-            let mut map = Map::new();
-            for key in keys {
-                let value = item.get(key).cloned().unwrap_or_else(|| shape.key_default(key));
+            let mut sorted: Vec<&String> = keys.iter().collect();
+            sorted.sort();
+            let mut text = String::from("{");
+            for key in sorted {
+                let value = item.get(key).map_or_else(|| Cow::Owned(shape.key_default(key)), Cow::Borrowed);
                 if !value.is_null() {
-                    map.insert(key.clone(), value);
+                    let comma = if text.len() > 1 { "," } else { "" };
+                    // Writing to memory does not fail.
+                    let _ = write!(text, "{comma}{}:{value}", Value::from(key.as_str()));
                 }
             }
-            format!("k:{}", Value::Object(map))
+            text.push('}');
+            Part::key(text)
         }
-        _ => format!("v:{item}"),
+        _ => Part::item(item.to_string()),
     }
 }
