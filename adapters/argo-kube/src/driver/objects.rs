@@ -3,7 +3,8 @@
 use http::HeaderValue;
 use http::header::ACCEPT;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use kube::{Api, Client};
+use kube::core::{ApiResource, DynamicResourceScope};
+use kube::{Api, Client, Resource};
 use serde_json::Value;
 
 use super::{Failure, Object, Target};
@@ -47,7 +48,10 @@ pub(crate) fn has_code(error: &kube::Error, code: u16) -> bool {
 
 /// An API for objects of one kind, in a namespace or, when that is empty, cluster-wide.
 #[must_use]
-pub fn api(client: &Client, resource: &kube::core::ApiResource, namespace: &str) -> Api<Object> {
+pub fn api<K>(client: &Client, resource: &ApiResource, namespace: &str) -> Api<K>
+where
+    K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+{
     if namespace.is_empty() { Api::all_with(client.clone(), resource) } else { Api::namespaced_with(client.clone(), namespace, resource) }
 }
 

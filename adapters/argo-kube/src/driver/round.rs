@@ -210,7 +210,7 @@ impl<E: Engine> Inner<E> {
     }
 
     async fn write(&self, key: &Key, cell: &mut Cell<E>) -> Written {
-        let api = api(&self.client, &self.primary.resource, &key.namespace);
+        let api: kube::Api<Object> = api(&self.client, &self.primary.resource, &key.namespace);
         let subresource = self.primary.status_subresource.then_some("status");
         loop {
             let Some(pending) = &mut cell.pending else { return Written::Done };

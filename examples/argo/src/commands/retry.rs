@@ -62,7 +62,7 @@ pub async fn run_retry(args: &RetryArgs, session: &Session) -> Outcome {
 /// Deletes the pods and task results of nodes that are to run again.
 async fn forget(session: &Session, pods: &[String], nodes: &[String]) -> Outcome {
     let pods_api = driver::api(&session.client, &ApiResource::erase::<Pod>(&()), &session.namespace);
-    let results_api = session.api(&crd::WORKFLOW_TASK_RESULT);
+    let results_api = driver::api(&session.client, &crd::WORKFLOW_TASK_RESULT.resource(), &session.namespace);
     let failed = |what: &str, name: &str, failure: driver::Failure| {
         Failure::new(Code::Unavailable, format!("delete {what} {name:?}: {}", failure.message))
     };

@@ -254,7 +254,7 @@ async fn create_other(session: &Session, manifest: &Manifest) -> Outcome {
     if namespaced {
         object.metadata.namespace = Some(session.namespace.clone());
     }
-    let api = driver::api(&session.client, &resource, if namespaced { &session.namespace } else { "" });
+    let api: kube::Api<DynamicObject> = driver::api(&session.client, &resource, if namespaced { &session.namespace } else { "" });
     match api.create(&PostParams::default(), &object).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.code == 409 => {
