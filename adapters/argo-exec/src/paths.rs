@@ -44,10 +44,18 @@ impl Paths {
     #[must_use]
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
         let root = lookup(LOCAL_ROOT).filter(|v| !v.is_empty()).map(PathBuf::from);
-        let place = |name: &str, default: &str| match (lookup(name).filter(|v| !v.is_empty()), &root) {
-            (Some(own), _) => PathBuf::from(own),
-            (None, Some(root)) => below(root, default),
-            (None, None) => PathBuf::from(default),
+        let placed = |default: &str| match &root {
+            Some(root) => below(root, default),
+            None => PathBuf::from(default),
+        };
+        Self::placed(lookup, &placed)
+    }
+
+    /// Paths with what `lookup` says about environment variables; where it says nothing, upstream's as `placed` moves them.
+    pub(crate) fn placed(lookup: &dyn Fn(&str) -> Option<String>, placed: &dyn Fn(&str) -> PathBuf) -> Self {
+        let place = |name: &str, default: &str| match lookup(name).filter(|v| !v.is_empty()) {
+            Some(own) => PathBuf::from(own),
+            None => placed(default),
         };
         Self {
             var_run_argo: place("ARGO_VAR_RUN", "/var/run/argo"),

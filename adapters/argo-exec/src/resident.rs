@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser;
 use kube::Client;
 
 use crate::artifact::chain;
-use crate::cli::{Cli, Command, FAILURE, Failure, leave_message, log_level};
+use crate::cli::{Cli, Command, FAILURE, Failure, log_level};
 use crate::settings::template;
 use crate::wait::Reporter;
 use crate::{Paths, Settings, Stop, init, wait};
 
 /// A run of `init` or `wait` that is a function call: what would be its process is told, and nothing of this process is looked at.
 ///
-/// The environment names the folder that stands for the container's `/` as `ARGO_LOCAL_ROOT`; see [`Paths`].
 pub struct Resident {
     settings: Settings,
     paths: Paths,
@@ -27,8 +27,9 @@ pub struct Resident {
 
 impl Resident {
     /// The run of a command line, without the program's name; none if it is not `init` or `wait`, or not readable: then a process is to be started.
+    /// `place` says where a path of the container is.
     #[must_use]
-    pub fn of(args: &[String], env: BTreeMap<String, String>) -> Option<Self> {
+    pub fn of(args: &[String], env: BTreeMap<String, String>, place: &dyn Fn(&str) -> PathBuf) -> Option<Self> {
         let cli = Cli::try_parse_from(std::iter::once("argoexec").chain(args.iter().map(String::as_str))).ok()?;
         let waits = match cli.command {
             Command::Init => false,
@@ -36,7 +37,8 @@ impl Resident {
             _ => return None,
         };
         let lookup = |name: &str| env.get(name).cloned();
-        let (settings, paths) = (Settings::from_lookup(&lookup).ok()?, Paths::from_lookup(&lookup));
+        let (mut settings, paths) = (Settings::from_lookup(&lookup).ok()?, Paths::placed(&lookup, place));
+        settings.progress_file = settings.progress_file.and_then(|file| Some(place(file.to_str()?)));
         Some(Self { settings, paths, env, level: log_level(&cli.loglevel), waits })
     }
 
@@ -67,7 +69,7 @@ impl Resident {
             let message = chain(&failure);
             // As with a process's standard error: nobody is left to be told.
             let _ = writeln!(log, "Error: {message}");
-            leave_message(&self.paths, &message);
+            let _ = std::fs::write(&self.paths.termination_log, &message);
             FAILURE
         })
     }
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_needs_a_process_is_declined() {
-        let of = |line: &str| Resident::of(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), BTreeMap::new());
+        let of = |line: &str| Resident::of(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), BTreeMap::new(), &|path| path.into());
         assert!(of("init --loglevel info --log-format text --gloglevel 0").is_some_and(|r| !r.waits));
         assert!(of("wait --loglevel debug").is_some_and(|r| r.waits && r.level == tracing::Level::DEBUG));
         assert!(of("emissary -- true").is_none());

@@ -1,5 +1,7 @@
 //! The executor as part of this process: what the node need not start programs for.
 
+use std::cell::Cell;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use argo_exec::Resident;
@@ -20,7 +22,15 @@ impl Executor {
 
 impl Residents for Executor {
     fn find(&self, call: &Call) -> Option<Box<dyn ResidentRun>> {
-        let resident = Resident::of(&call.args, call.env.iter().cloned().collect())?;
+        let failed = Cell::new(false);
+        let place = |path: &str| match path {
+            "/dev/termination-log" => call.termination_log.clone(),
+            path => call.place(path).unwrap_or_else(|_| {
+                failed.set(true);
+                PathBuf::new()
+            }),
+        };
+        let resident = Resident::of(&call.args, call.env.iter().cloned().collect(), &place).filter(|_| !failed.get())?;
         let service = self.0(Identity::service_account(&call.namespace, &call.service_account));
         Some(Box::new(Run { resident, client: Client::new(service, call.namespace.clone()) }))
     }

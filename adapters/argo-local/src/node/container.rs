@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::Context;
 use super::env::{Environment, environment};
-use super::resident::{Call, ResidentRun};
+use super::resident::{Call, ResidentRun, link};
 use super::spec::{Mount, RunDir, RunSpec, Sandbox};
 use super::status::POD_IP;
 use super::tools::{Tools, WHERE};
@@ -193,15 +193,25 @@ fn resident(
     if mounts.iter().any(|mount| !is_redirected(mount) || nested(mount)) {
         return Ok(None);
     }
-    make_folder(dir)?;
-    let root = fake_root(&mounts, dir)?;
     let mut env = env.clone();
-    env.set(PLAIN_ROOT, root.display().to_string());
     if let Some(folder) = &ctx.options.artifacts {
         env.set(ARTIFACTS.0, folder.display().to_string());
     }
     let (namespace, service_account) = super::tokens::account(pod);
-    Ok(residents.find(&Call { args: args.to_vec(), env: env.0, namespace, service_account }))
+    let call = Call {
+        args: args.to_vec(),
+        env: env.0,
+        namespace,
+        service_account,
+        termination_log: dir.termination(),
+        mounts: mounts.into_iter().map(|mount| (mount.target, mount.source)).collect(),
+        scratch: dir.layer(),
+    };
+    let run = residents.find(&call);
+    if run.is_some() {
+        fs::create_dir_all(&dir.0).map_err(|error| refused(format!("{}: {error}", dir.0.display())))?;
+    }
+    Ok(run)
 }
 
 /// Whether those who use a volume look for it below [`PLAIN_ROOT`].
@@ -218,18 +228,9 @@ fn fake_root(mounts: &[Mount], dir: &RunDir) -> Result<PathBuf, Trouble> {
     // What is inside of another comes after it.
     mounts.sort_by_key(|mount| mount.target.components().count());
     for mount in mounts {
-        let link = root.join(mount.target.strip_prefix("/").unwrap_or(&mount.target));
-        if let Some(parent) = link.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
-        }
-        drop(fs::remove_file(&link));
-        drop(fs::remove_dir(&link));
-        std::os::unix::fs::symlink(&mount.source, &link).map_err(failed)?;
+        link(&mount.source, &root.join(mount.target.strip_prefix("/").unwrap_or(&mount.target))).map_err(failed)?;
     }
-    let last_words = root.join("dev/termination-log");
-    fs::create_dir_all(root.join("dev")).map_err(failed)?;
-    drop(fs::remove_file(&last_words));
-    std::os::unix::fs::symlink(dir.termination(), last_words).map_err(failed)?;
+    link(&dir.termination(), &root.join("dev/termination-log")).map_err(failed)?;
     Ok(root)
 }
 

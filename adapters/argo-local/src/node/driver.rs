@@ -142,6 +142,14 @@ pub(crate) async fn remove(ctx: &Context, pod: &Pod) {
     }
 }
 
+/// Sends a status, without reading what the pod is then: the watch brings it.
+async fn send_status(api: &Api<Pod>, name: &str, patch: &serde_json::Value) -> kube::Result<()> {
+    let request = kube::core::Request::new(api.resource_url());
+    let request =
+        request.patch_subresource("status", name, &PatchParams::default(), &Patch::Merge(patch)).map_err(kube::Error::BuildRequest)?;
+    api.clone().into_client().request_text(request).await.map(drop)
+}
+
 async fn report(shared: &Shared, worker: &Worker, reported: &mut Option<PodStatus>, conditions: &mut Vec<PodCondition>) {
     let ctx = &shared.ctx;
     let status = status::status(worker, conditions, (ctx.clock)());
@@ -154,7 +162,7 @@ async fn report(shared: &Shared, worker: &Worker, reported: &mut Option<PodStatu
     let patch = json!({"metadata": {"uid": meta.uid}, "status": status});
     let mut wait = Duration::from_millis(20);
     for _ in 0..8 {
-        match api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        match send_status(&api, name, &patch).await {
             Ok(_) => {
                 *conditions = status.conditions.clone().unwrap_or_default();
                 *reported = Some(status);
@@ -317,7 +325,9 @@ async fn follow(shared: &Arc<Shared>, begun: Begun, unit: &Unit, container: usiz
     let ended = ending(unit, &dir, exit, started_at, (shared.ctx.clock)());
     shared.tell(Input::Exited { container, ended });
     // What the container wrote outside its volumes ends with it.
-    tokio::task::spawn_blocking(move || drop(runner::remove_tree(&dir.layer())));
+    if dir.layer().exists() {
+        tokio::task::spawn_blocking(move || drop(runner::remove_tree(&dir.layer())));
+    }
 }
 
 /// The end of a run, with its last words.
@@ -326,6 +336,7 @@ fn ending(unit: &Unit, dir: &RunDir, exit: Option<ExitRecord>, started_at: Optio
         code: 137,
         reason: Some("ContainerStatusUnknown".to_owned()),
         message: Some("The container's supervisor was killed: how the container ended is not known".to_owned()),
+        started_at: None,
         at: now,
     });
     let mut last_words = std::fs::read_to_string(dir.termination()).unwrap_or_default();
@@ -373,7 +384,10 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
                 tokio::spawn(async move { follow(&shared, run, &unit, container, attempt).await });
                 Outcome::Running { since: started_at.unwrap_or(now) }
             }
-            Found::Ended(exit) => Outcome::Ended(ending(&unit, &dir, Some(exit), started_at, now)),
+            Found::Ended(exit) => {
+                let started_at = started_at.or(exit.started_at);
+                Outcome::Ended(ending(&unit, &dir, Some(exit), started_at, now))
+            }
             Found::Lost => Outcome::Ended(ending(&unit, &dir, Some(lost(now)), started_at, now)),
         };
         recovered.push(Recovered { container, attempt, outcome });
@@ -395,6 +409,7 @@ fn reported(pod: &Pod, name: &str, now: Timestamp) -> Option<(u32, Outcome)> {
                 code: end.exit_code,
                 reason: end.reason.clone(),
                 message: end.message.clone(),
+                started_at: None,
                 at: end.finished_at.as_ref().map_or(now, |time| time.0),
             };
             (exit, end.started_at.as_ref().map(|time| time.0))
@@ -411,6 +426,7 @@ fn lost(now: Timestamp) -> ExitRecord {
         code: 137,
         reason: Some("ContainerStatusUnknown".to_owned()),
         message: Some("The container was not there any more when the node was restarted".to_owned()),
+        started_at: None,
         at: now,
     }
 }

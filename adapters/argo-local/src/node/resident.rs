@@ -1,7 +1,8 @@
 //! Containers that need no process: the node itself is their program.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::logs::Framer;
 use super::runner::RunnerError;
-use super::spec::{ExitRecord, RunDir, StartRecord, write_json};
+use super::spec::{ExitRecord, RunDir, write_json};
 use crate::Clock;
 
 /// Runs containers of the executor's image within the node's process, where that can be told from their command lines. A run may be begun again after the
 /// node was restarted, and so must come to the same when it is done twice.
 ///
-/// Such a container has no file system of its own: `ARGO_LOCAL_ROOT` in its environment names the folder that stands for `/`, in which its volumes are.
+/// Such a container has no file system of its own: [`Call::place`] says where on the host its paths are.
 pub trait Residents: Send + Sync {
     /// The run of a command line in an environment, or none: then it becomes a process.
     fn find(&self, call: &Call) -> Option<Box<dyn ResidentRun>>;
@@ -33,6 +34,47 @@ pub struct Call {
     pub namespace: String,
     /// Its service account.
     pub service_account: String,
+    /// Takes its last words.
+    pub termination_log: PathBuf,
+    /// Paths in the container and the folders and files of the host that are mounted there.
+    pub mounts: Vec<(PathBuf, PathBuf)>,
+    /// A folder of its own, to be made, for what is on no volume.
+    pub scratch: PathBuf,
+}
+
+impl Call {
+    /// Where a path of the container is on the host: on its volume, or, where it is on none, in the scratch folder. If volumes are mounted below it, it is
+    /// made as a folder with links to them.
+    ///
+    /// # Errors
+    /// That folder cannot be made.
+    pub fn place(&self, path: &str) -> io::Result<PathBuf> {
+        let path = Path::new(path);
+        let covering = self.mounts.iter().filter(|(target, _)| path.starts_with(target));
+        if let Some((target, source)) = covering.max_by_key(|(target, _)| target.components().count()) {
+            let rest = path.strip_prefix(target).unwrap_or(Path::new(""));
+            return Ok(if rest.as_os_str().is_empty() { source.clone() } else { source.join(rest) });
+        }
+        let below = |path: &Path| self.scratch.join(path.strip_prefix("/").unwrap_or(path));
+        for (target, source) in self.mounts.iter().filter(|(target, _)| target.starts_with(path)) {
+            link(source, &below(target))?;
+        }
+        Ok(below(path))
+    }
+}
+
+/// Makes a symbolic link in place of what is there.
+pub(crate) fn link(source: &Path, link: &Path) -> io::Result<()> {
+    if let Some(parent) = link.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match std::os::unix::fs::symlink(source, link) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(link).or_else(|_| fs::remove_dir(link))?;
+            std::os::unix::fs::symlink(source, link)
+        }
+        other => other,
+    }
 }
 
 /// One run.
@@ -51,9 +93,10 @@ pub struct Surroundings {
     pub kill: CancellationToken,
 }
 
-/// The log of a container.
+/// The log of a container; its file is made when there is something to be written.
 struct Log {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
     framer: Framer,
     clock: Clock,
 }
@@ -62,8 +105,13 @@ impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut framed = Vec::with_capacity(bytes.len().saturating_add(64));
         self.framer.push((self.clock)(), bytes, &mut framed);
-        // A full disk loses log lines, not the container.
-        drop(self.file.write_all(&framed));
+        if self.file.is_none() {
+            self.file = File::options().create(true).append(true).open(&self.path).ok();
+        }
+        if let Some(file) = &mut self.file {
+            // A full disk loses log lines, not the container.
+            drop(file.write_all(&framed));
+        }
         Ok(bytes.len())
     }
 
@@ -89,12 +137,9 @@ pub(crate) struct ResidentRemote {
 /// Starts a run. Nothing of it is on disk before it has ended: whoever finds it unfinished begins again.
 ///
 /// # Errors
-/// Its folder cannot be written, or there is no thread to be had.
+/// There is no thread to be had.
 pub(crate) fn start(dir: &RunDir, run: Box<dyn ResidentRun>, clock: &Clock) -> Result<Residing, RunnerError> {
-    let path = dir.log();
-    let failed = |source| RunnerError::Folder { what: "log", path: path.clone(), source };
-    let file = File::options().create(true).append(true).open(dir.log()).map_err(failed)?;
-    let log = Log { file, framer: Framer::new("stderr"), clock: Arc::clone(clock) };
+    let log = Log { path: dir.log(), file: None, framer: Framer::new("stderr"), clock: Arc::clone(clock) };
     let remote = ResidentRemote { stop: CancellationToken::new(), kill: CancellationToken::new() };
     let surroundings = Surroundings { log: Box::new(log), stop: remote.stop.clone(), kill: remote.kill.clone() };
     let (end, ended) = oneshot::channel();
@@ -102,10 +147,9 @@ pub(crate) fn start(dir: &RunDir, run: Box<dyn ResidentRun>, clock: &Clock) -> R
     let (dir, clock) = (dir.clone(), Arc::clone(clock));
     let work = move || {
         let code = run.run(surroundings);
-        let exit = ExitRecord { code, reason: None, message: None, at: clock() };
+        let exit = ExitRecord { code, reason: None, message: None, started_at: Some(started_at), at: clock() };
         // Without the record it is run once more, should the node be restarted now.
         drop(write_json(&dir.exit(), &exit));
-        drop(write_json(&dir.started(), &StartRecord { pid: 0, at: started_at }));
         drop(end.send(exit));
     };
     std::thread::Builder::new().name("argo-resident".to_owned()).spawn(work).map_err(RunnerError::Thread)?;

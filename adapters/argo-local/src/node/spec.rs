@@ -98,6 +98,9 @@ pub(crate) struct ExitRecord {
     pub reason: Option<String>,
     /// Sentence for the container's state.
     pub message: Option<String>,
+    /// When it began, where no start record says so.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
     /// When.
     pub at: Timestamp,
 }

@@ -393,7 +393,13 @@ impl Worker {
                 }
             }
             Input::NotStarted { container, trouble } if !trouble.passing || self.stop.is_some() => {
-                let exit = ExitRecord { code: 128, reason: Some("StartError".to_owned()), message: Some(trouble.message), at: now };
+                let exit = ExitRecord {
+                    code: 128,
+                    reason: Some("StartError".to_owned()),
+                    message: Some(trouble.message),
+                    started_at: None,
+                    at: now,
+                };
                 self.exited(container, Ended { exit, started_at: None, last_words: String::new() });
             }
             Input::NotStarted { container, trouble } => {

@@ -51,7 +51,13 @@ pub(super) fn main(dir: PathBuf) -> ExitCode {
         Ok(record) => record,
         Err(error) => {
             let reason = if matches!(error, Trouble::Command(_)) { "StartError" } else { "ContainerCannotRun" };
-            ExitRecord { code: CANNOT_START, reason: Some(reason.to_owned()), message: Some(error.to_string()), at: Timestamp::now() }
+            ExitRecord {
+                code: CANNOT_START,
+                reason: Some(reason.to_owned()),
+                message: Some(error.to_string()),
+                started_at: None,
+                at: Timestamp::now(),
+            }
         }
     };
     match write_reserved(&dir.exit(), &record) {
@@ -115,7 +121,7 @@ fn run(dir: &RunDir, spec: &RunSpec) -> Result<ExitRecord, Trouble> {
         attendance.joinable();
     }
     let code = attendance.run(&mut signals).map_err(step("wait"))?;
-    let mut record = ExitRecord { code, reason: None, message: None, at: Timestamp::now() };
+    let mut record = ExitRecord { code, reason: None, message: None, started_at: None, at: Timestamp::now() };
     #[cfg(target_os = "linux")]
     if let Ok(said) = serde_json::from_slice::<super::init::Failure>(&attendance.said) {
         record.reason = Some(said.reason);

@@ -17,7 +17,7 @@ fn main_only(policy: &str) -> Worker {
 }
 
 fn ended(code: i32, from: i64, to: i64) -> Ended {
-    let exit = ExitRecord { code, reason: None, message: None, at: at(to) };
+    let exit = ExitRecord { code, reason: None, message: None, started_at: None, at: at(to) };
     Ended { exit, started_at: Some(at(from)), last_words: String::new() }
 }
 
