@@ -128,7 +128,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     start_log(&cli.loglevel);
     let paths = Paths::from_env();
     if let Command::Emissary { command } = cli.command {
-        return emissary::run(&command, &paths).into();
+        return emissary::run(&command, &std::env::vars_os().collect(), &paths).into();
     }
     match run(cli.command, &paths) {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,6 +142,22 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
             }
         }
     }
+}
+
+/// What runs `emissary` in this process as if it had been started with a command line and an environment, and returns what the process is to exit with;
+/// none if the command line is another subcommand's or not readable.
+///
+/// To be called as [`main`]: before the process has other threads.
+#[must_use]
+pub fn emissary_in_place(args: &[String], env: &[(String, String)]) -> Option<Box<dyn FnOnce() -> u8>> {
+    let cli = Cli::try_parse_from(args).ok()?;
+    let Command::Emissary { command } = cli.command else { return None };
+    let paths = Paths::from_lookup(&|name| env.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()));
+    let env = env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    Some(Box::new(move || {
+        start_log(&cli.loglevel);
+        emissary::run(&command, &env, &paths)
+    }))
 }
 
 fn start_log(level: &str) {

@@ -43,7 +43,7 @@ pub mod wait;
 mod watch;
 
 pub use api_error::ApiError;
-pub use cli::main;
+pub use cli::{emissary_in_place, main};
 pub use paths::Paths;
 pub use resident::Resident;
 pub use settings::{Settings, SettingsError, parse_duration};

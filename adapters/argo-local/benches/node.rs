@@ -16,7 +16,7 @@ use serde_json::json;
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == "__node") {
-        return argo_local::node::shim(arguments);
+        return argo_local::node::shim(arguments, &|_, _| None);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     }
     match arguments.next() {
         Some(first) if first == "argoexec" => return argo_exec::main(std::env::args_os().skip(1)),
-        Some(first) if first == "__node" => return argo_local::node::shim(arguments),
+        Some(first) if first == "__node" => return argo_local::node::shim(arguments, &argo_exec::emissary_in_place),
         _ => {}
     }
     let cli = Cli::parse();

@@ -3,7 +3,8 @@
 //! Everything here is plain threads and blocking calls: the process does nothing but wait, and has to be up fast.
 //! The main thread reaps, one thread passes signals on, one watches for signals left as files, and two copy output where it is kept.
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -96,10 +97,10 @@ pub enum EmissaryError {
     Outputs(#[from] OutputError),
 }
 
-/// Runs a command as a container's main process and returns its exit code: 128+n if signal n ended it, 64 if it was not run at all.
-pub fn run(command: &[OsString], paths: &Paths) -> u8 {
-    let container = std::env::var("ARGO_CONTAINER_NAME").ok().filter(|n| !n.is_empty()).unwrap_or_else(|| MAIN.to_owned());
-    let code = match execute(command, &container, paths) {
+/// Runs a command as a container's main process, in an environment, and returns its exit code: 128+n if signal n ended it, 64 if it was not run at all.
+pub fn run(command: &[OsString], env: &Environment, paths: &Paths) -> u8 {
+    let container = variable(env, "ARGO_CONTAINER_NAME").unwrap_or_else(|| MAIN.to_owned());
+    let code = match execute(command, &container, env, paths) {
         Ok(code) => code,
         Err(error) => {
             let message = chain(&error);
@@ -112,6 +113,14 @@ pub fn run(command: &[OsString], paths: &Paths) -> u8 {
         eprintln!("Error: exit code of container {container}: {e}");
     }
     code
+}
+
+/// The environment of a container.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// A variable that is set and not empty.
+fn variable(env: &Environment, name: &str) -> Option<String> {
+    env.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
 }
 
 fn exit_code_of_signal(signal: i32) -> u8 {
@@ -134,7 +143,7 @@ pub(crate) fn read_number(path: &Path) -> Option<i32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-fn execute(command: &[OsString], container: &str, paths: &Paths) -> Result<u8, EmissaryError> {
+fn execute(command: &[OsString], container: &str, env: &Environment, paths: &Paths) -> Result<u8, EmissaryError> {
     let signals = Signals::take_over().map_err(EmissaryError::Signals)?;
     container_folder(paths, container).map_err(|source| EmissaryError::File { path: paths.container(container), source })?;
     let path = paths.template();
@@ -143,19 +152,19 @@ fn execute(command: &[OsString], container: &str, paths: &Paths) -> Result<u8, E
     signals.start(paths, container);
     wait_for_dependencies(&template, container, paths, &signals)?;
     let mut words = command.to_vec();
-    words.extend(arguments_from_file()?);
+    words.extend(arguments_from_file(env)?);
     // Where the pod has no file system of its own, the script is not where the pod's spec says.
     words.iter_mut().filter(|word| *word == SCRIPT).for_each(|word| *word = paths.script().into_os_string());
     let (program, arguments) = words.split_first().ok_or(find::FindError::Empty)?;
-    let program = find_command(program, std::env::var_os("PATH").as_deref(), &paths.executor())?;
-    pause(paths, container, "ARGO_DEBUG_PAUSE_BEFORE", "before");
+    let program = find_command(program, env.get(OsStr::new("PATH")).map(OsString::as_os_str), &paths.executor())?;
+    pause(paths, container, env, "ARGO_DEBUG_PAUSE_BEFORE", "before");
     let (attempts, delay) = retries(&template)?;
-    let wanted = archives_logs(&template) || std::env::var("ARGO_INCLUDE_SCRIPT_OUTPUT").is_ok_and(|v| v == "true");
+    let wanted = archives_logs(&template) || variable(env, "ARGO_INCLUDE_SCRIPT_OUTPUT").is_some_and(|v| v == "true");
     let keeps_output = wanted && main_containers(&template).iter().any(|name| name == container);
     let mut left = attempts;
     let ended = loop {
         left = left.saturating_sub(1);
-        let code = attempt(&program, arguments, container, paths, keeps_output, &signals);
+        let code = attempt(&program, arguments, container, env, paths, keeps_output, &signals);
         let again = !matches!(code, Ok(0)) && left > 0 && signals.asked_to_stop().is_none();
         if !again {
             break code;
@@ -166,7 +175,7 @@ fn execute(command: &[OsString], container: &str, paths: &Paths) -> Result<u8, E
             break code;
         }
     };
-    pause(paths, container, "ARGO_DEBUG_PAUSE_AFTER", "after");
+    pause(paths, container, env, "ARGO_DEBUG_PAUSE_AFTER", "after");
     // As upstream: also after a failure, so that what was written until then is not lost.
     let copied = if container == MAIN { copy_outputs(&template, paths) } else { Ok(()) };
     let code = ended?;
@@ -174,8 +183,8 @@ fn execute(command: &[OsString], container: &str, paths: &Paths) -> Result<u8, E
     Ok(code)
 }
 
-fn arguments_from_file() -> Result<Vec<OsString>, EmissaryError> {
-    let Some(path) = std::env::var_os("ARGO_CONTAINER_ARGS_FILE").filter(|v| !v.is_empty()).map(PathBuf::from) else {
+fn arguments_from_file(env: &Environment) -> Result<Vec<OsString>, EmissaryError> {
+    let Some(path) = variable(env, "ARGO_CONTAINER_ARGS_FILE").map(PathBuf::from) else {
         return Ok(Vec::new());
     };
     let text = fs::read(&path).map_err(|source| EmissaryError::File { path: path.clone(), source })?;
@@ -226,8 +235,8 @@ fn retries(template: &Template) -> Result<(u32, Duration), EmissaryError> {
     Ok((retries.saturating_add(1), delay))
 }
 
-fn pause(paths: &Paths, container: &str, variable: &str, file: &str) {
-    if std::env::var_os(variable).is_none() {
+fn pause(paths: &Paths, container: &str, env: &Environment, variable: &str, file: &str) {
+    if !env.contains_key(OsStr::new(variable)) {
         return;
     }
     let file = paths.container(container).join(file);
@@ -241,18 +250,19 @@ fn attempt(
     program: &Path,
     arguments: &[OsString],
     container: &str,
+    env: &Environment,
     paths: &Paths,
     keeps_output: bool,
     signals: &Signals,
 ) -> Result<u8, EmissaryError> {
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).env_clear().envs(env);
     // A group of its own, so that a signal reaches all of it; not from under a terminal, which only the foreground group may read.
     let own_group = !io::IsTerminal::is_terminal(&io::stdin());
     if own_group {
         command.process_group(0);
     }
-    if let (Some(root), Ok(file)) = (std::env::var_os(LOCAL_ROOT), std::env::var("ARGO_PROGRESS_FILE")) {
+    if let (Some(root), Some(file)) = (variable(env, LOCAL_ROOT), variable(env, "ARGO_PROGRESS_FILE")) {
         command.env("ARGO_PROGRESS_FILE", below(Path::new(&root), &file));
     }
     if keeps_output {

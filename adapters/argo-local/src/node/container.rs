@@ -143,6 +143,7 @@ pub(crate) async fn plan(
         host_mounts: ctx.host_mounts.clone(),
         hidden: std::iter::once(&ctx.root).chain(&ctx.options.hidden).cloned().collect(),
         survive: ctx.options.survive,
+        in_place: None,
         shim_args: ctx.shim_args.clone(),
         node_pid: std::process::id(),
     };
@@ -152,6 +153,9 @@ pub(crate) async fn plan(
             // Within a user namespace there is only one user to be.
             if !in_user_namespace {
                 (spec.user, spec.group) = user(pod, container);
+            }
+            if (spec.user, spec.group) == (None, None) {
+                spec.in_place.clone_from(&ctx.tools.executor);
             }
             let last_words = container.termination_message_path.as_deref().filter(|path| !path.is_empty()).unwrap_or(LAST_WORDS);
             mounts.push(Mount { source: dir.termination(), target: PathBuf::from(last_words), read_only: false });

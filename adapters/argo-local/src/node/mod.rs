@@ -46,7 +46,7 @@ use tokio::sync::mpsc;
 
 pub use images::{Images, Program};
 pub use resident::{Call, ResidentRun, Residents, Surroundings};
-pub use shim::shim;
+pub use shim::{InPlace, shim};
 
 use crate::Clock;
 use crate::backend::NodeBackend;

@@ -83,6 +83,7 @@ pub(crate) async fn probe(runner: &Runner, folder: &Path, tools: &Tools, shim_ar
             host_mounts: Vec::new(),
             hidden: vec![folder.to_owned()],
             survive: false,
+            in_place: None,
             shim_args: shim_args.to_vec(),
             node_pid: std::process::id(),
         };

@@ -74,6 +74,8 @@ pub(crate) struct RunSpec {
     pub(crate) hidden: Vec<PathBuf>,
     /// Goes on when the node ends.
     pub(crate) survive: bool,
+    /// Where the executor's program is in the container, if a command that is that program may be run without starting it.
+    pub(crate) in_place: Option<PathBuf>,
     /// Arguments before the shim's own: what made this program the shim.
     pub(crate) shim_args: Vec<String>,
     /// Process id of the node, where the run must not outlive it.

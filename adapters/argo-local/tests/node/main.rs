@@ -26,7 +26,7 @@ macro_rules! trials {
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next().as_ref().and_then(|first| first.to_str()) {
-        Some("__node") => return argo_local::node::shim(arguments),
+        Some("__node") => return argo_local::node::shim(arguments, &|_, _| None),
         Some("__victim") => return crash::victim(arguments),
         _ => {}
     }

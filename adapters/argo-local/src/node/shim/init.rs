@@ -10,7 +10,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::{CANNOT_START, mounts, process};
+use super::{CANNOT_START, InPlace, mounts, process};
 use crate::node::spec::{RunDir, RunSpec, read_json};
 
 /// Signals are heard.
@@ -38,7 +38,7 @@ fn tell(reason: &str, message: String) -> ExitCode {
     ExitCode::from(u8::try_from(CANNOT_START).unwrap_or(1))
 }
 
-pub(super) fn main(dir: PathBuf) -> ExitCode {
+pub(super) fn main(dir: PathBuf, in_place: &InPlace) -> ExitCode {
     // The supervisor's end is the container's end, whatever ended it.
     if let Err(error) = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL) {
         return tell("ContainerCannotRun", format!("parent-death signal: {error}"));
@@ -58,12 +58,32 @@ pub(super) fn main(dir: PathBuf) -> ExitCode {
     if let Err(error) = mounts::enter(&spec, &dir) {
         return tell("ContainerCannotRun", error.to_string());
     }
+    if let Some(code) = run_in_place(&spec, in_place) {
+        return ExitCode::from(code);
+    }
     let child = match process::command(&spec).and_then(|command| process::start(&spec, command)) {
         Ok(child) => Pid::from_raw(child.cast_signed()),
         Err(error) => return tell("StartError", error.to_string()),
     };
     say(RUNNING);
     ExitCode::from(u8::try_from(attend(child, &signals)).unwrap_or(u8::MAX))
+}
+
+/// Runs the executor in this process, if the command is the executor.
+fn run_in_place(spec: &RunSpec, in_place: &InPlace) -> Option<u8> {
+    let executor = spec.in_place.as_ref()?;
+    let program = spec.argv.first()?;
+    if std::fs::canonicalize(program).ok().as_ref() != Some(executor) {
+        return None;
+    }
+    let run = in_place(&spec.argv, &spec.env)?;
+    process::enter_folder(spec).ok()?;
+    let nothing = std::fs::File::open("/dev/null").ok()?;
+    let supervisor = std::io::stdin().as_fd().try_clone_to_owned().ok()?;
+    nix::unistd::dup2_stdin(nothing).ok()?;
+    // As before the start of a program: from here on it is the command that speaks.
+    drop(std::fs::File::from(supervisor).write_all(RUNNING));
+    Some(run())
 }
 
 /// The signals that a container's command may be sent, and that of an ended child.

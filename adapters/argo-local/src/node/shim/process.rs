@@ -50,12 +50,17 @@ fn find(program: &str, spec: &RunSpec) -> Result<PathBuf, CommandError> {
         .ok_or_else(|| CommandError::NotInPath(program.to_owned()))
 }
 
+/// Goes to the working directory, made where it is missing.
+pub(crate) fn enter_folder(spec: &RunSpec) -> Result<(), CommandError> {
+    let trouble = |source| CommandError::WorkingDirectory { path: spec.cwd.clone(), source };
+    fs::create_dir_all(&spec.cwd).map_err(trouble)?;
+    std::env::set_current_dir(&spec.cwd).map_err(trouble)
+}
+
 /// The container's command, ready to be started in its working directory, its input closed.
 pub(crate) fn command(spec: &RunSpec) -> Result<Command, CommandError> {
     let (program, args) = spec.argv.split_first().ok_or(CommandError::Empty)?;
-    let trouble = |source| CommandError::WorkingDirectory { path: spec.cwd.clone(), source };
-    fs::create_dir_all(&spec.cwd).map_err(trouble)?;
-    std::env::set_current_dir(&spec.cwd).map_err(trouble)?;
+    enter_folder(spec)?;
     let mut command = Command::new(find(program, spec)?);
     command.arg0(program).args(args).env_clear().envs(spec.env.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).process_group(0);
