@@ -324,3 +324,31 @@ impl Api {
         self.look_at_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_reader_holds_what_it_has_not_read() {
+        let mut history = History::new(0);
+        let version = |number: u64| Arc::new(Stored::of(json!({"metadata": {"name": "a"}, "data": {"n": number}}), None));
+        let write = |history: &mut History, numbers: std::ops::RangeInclusive<u64>| {
+            for revision in numbers {
+                let key = (String::new(), "a".to_owned());
+                history.push(Event { revision, before: Some(version(revision)), after: Some(version(revision + 1)), key });
+            }
+        };
+        write(&mut history, 1..=10_000);
+        assert!(REMEMBERED.hold(&history) && history.forgotten() > 0 && history.since(9_000).count() == 1_000);
+        let reader = history.reader(10_000);
+        write(&mut history, 10_001..=30_000);
+        assert_eq!((history.forgotten(), history.since(reader.get()).count()), (10_000, 20_000));
+        reader.set(29_000);
+        write(&mut history, 30_001..=30_001);
+        assert!(REMEMBERED.hold(&history) && history.since(29_000).count() == 1_001);
+        drop(reader);
+        assert_eq!(history.bytes, history.events.iter().map(|e| e.weight()).sum::<usize>());
+    }
+}
