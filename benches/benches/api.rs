@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use argo_local::{LocalCluster, LocalClusterOptions, TestCluster};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::Client;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::{Value, json};
 
@@ -39,16 +40,36 @@ async fn start(data_dir: Option<PathBuf>) -> LocalCluster {
     LocalCluster::start(LocalClusterOptions { data_dir, listen: None, ..Default::default() }).await.unwrap()
 }
 
-async fn create(maps: &Api<ConfigMap>, from: u32, to: u32) {
-    let creates = (from..to).map(|n| async move {
-        let map = object(json!({"metadata": {"name": format!("m-{n}"), "labels": {"app": "bench"}}, "data": {"k": "v"}}));
-        maps.create(&PostParams::default(), &map).await
+/// Does something with each number, from as many tasks as there may be requests under way.
+async fn each<F>(from: u32, to: u32, act: impl Fn(u32) -> F + Clone + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let tasks = (0..AT_ONCE).map(|first| {
+        let act = act.clone();
+        tokio::spawn(async move {
+            for number in (from..to).skip(first).step_by(AT_ONCE) {
+                act(number).await;
+            }
+        })
     });
-    futures::stream::iter(creates).buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await.unwrap();
+    futures::future::join_all(tasks).await.into_iter().for_each(Result::unwrap);
 }
 
-async fn traffic(world: &str, cluster: &LocalCluster) {
-    let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
+async fn create(maps: &Api<ConfigMap>, from: u32, to: u32) {
+    let maps = maps.clone();
+    each(from, to, move |n| {
+        let maps = maps.clone();
+        async move {
+            let map = object(json!({"metadata": {"name": format!("m-{n}"), "labels": {"app": "bench"}}, "data": {"k": "v"}}));
+            maps.create(&PostParams::default(), &map).await.unwrap();
+        }
+    })
+    .await;
+}
+
+async fn traffic(world: &'static str, client: Client) {
+    let maps: Api<ConfigMap> = Api::default_namespaced(client.clone());
     let before = memory();
     let begin = Instant::now();
     create(&maps, 0, OBJECTS).await;
@@ -56,15 +77,18 @@ async fn traffic(world: &str, cluster: &LocalCluster) {
     say("memory of an object", world, (memory() - before) / f64::from(OBJECTS), "bytes");
 
     let begin = Instant::now();
-    let patch = Patch::Merge(json!({"data": {"k": "w"}}));
-    let patches = (0..OBJECTS).map(|n| {
-        let (maps, patch) = (&maps, &patch);
-        async move { maps.patch(&format!("m-{n}"), &PatchParams::default(), patch).await }
-    });
-    futures::stream::iter(patches).buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await.unwrap();
+    let all = maps.clone();
+    each(0, OBJECTS, move |n| {
+        let maps = all.clone();
+        async move {
+            let patch = Patch::Merge(json!({"data": {"k": "w"}}));
+            maps.patch(&format!("m-{n}"), &PatchParams::default(), &patch).await.unwrap();
+        }
+    })
+    .await;
     say("merge patches", world, rate(begin, OBJECTS), "1/s");
 
-    let pods: Api<Pod> = Api::default_namespaced(cluster.client());
+    let pods: Api<Pod> = Api::default_namespaced(client);
     let pod = object(json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "main", "image": "x"}]}}));
     pods.create(&PostParams::default(), &pod).await.unwrap();
     let begin = Instant::now();
@@ -130,13 +154,13 @@ async fn main() {
     say("first start of a TestCluster", "memory", begin.elapsed().as_secs_f64() * 1e3, "ms");
     tests().await;
     let cluster = start(None).await;
-    traffic("memory", &cluster).await;
+    tokio::spawn(traffic("memory", cluster.client())).await.unwrap();
     fan_out(&cluster).await;
     cluster.shutdown().await;
 
     let folder = tempfile::tempdir().unwrap();
     let cluster = start(Some(folder.path().to_owned())).await;
-    traffic("redb", &cluster).await;
+    tokio::spawn(traffic("redb", cluster.client())).await.unwrap();
     let maps: Api<ConfigMap> = Api::default_namespaced(cluster.client());
     create(&maps, OBJECTS, KEPT).await;
     cluster.shutdown().await;

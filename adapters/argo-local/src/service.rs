@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::{Buf as _, Bytes};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -31,6 +31,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// How long before its end a watch gets its last bookmark.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+
+/// How long a client may keep silent in the middle of a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// So much of a body that is too long is read before the answer.
 const MOST_DRAINED: usize = 128 * 1024 * 1024;
@@ -87,7 +90,7 @@ impl Shared {
         let out = act(&mut api, now);
         let changes = api.take_changes();
         let touched = api.take_touched();
-        let revision = api.revision();
+        let (revision, work) = (api.revision(), api.has_work());
         let front = api.front();
         if !front.same(&self.front.read().unwrap_or_else(PoisonError::into_inner)) {
             *self.front.write().unwrap_or_else(PoisonError::into_inner) = front;
@@ -102,7 +105,8 @@ impl Shared {
                     sender.send_replace(revision);
                 }
             }
-            drop(wakers);
+        }
+        if work {
             self.collect.notify_one();
         }
         (out, kept)
@@ -175,7 +179,8 @@ impl ApiService {
         let body = match gather(body).await {
             Ok(Some(body)) => body,
             Ok(None) => return whole(too_large()),
-            Err(error) => return whole(unreadable(&error)),
+            Err(BodyError::Silent) => return whole(silent()),
+            Err(BodyError::Broken(error)) => return whole(unreadable(&error)),
         };
         let user = match &self.user {
             Some(user) => Arc::clone(user),
@@ -222,7 +227,7 @@ impl ApiService {
                 }
                 whole(reply)
             }
-            Answer::Watch(watch) => stream("application/json", events(self.shared, *watch)),
+            Answer::Watch(watch) => stream(watch.content_type(), events(self.shared, *watch)),
             Answer::Log { namespace, pod, options } => {
                 let backend = self.shared.backend.read().unwrap_or_else(PoisonError::into_inner).clone();
                 let Some(backend) = backend else {
@@ -259,28 +264,39 @@ where
     }
 }
 
+/// Why a body could not be read.
+enum BodyError {
+    /// The client went on with nothing.
+    Silent,
+    /// The connection broke, or what came over it was no body.
+    Broken(BoxError),
+}
+
 /// Reads a body; `None` where it is too long. What is too long is still read for a while, and dropped: a client that writes hears no answer.
-async fn gather<B>(body: B) -> Result<Option<Bytes>, BoxError>
+async fn gather<B>(body: B) -> Result<Option<Bytes>, BodyError>
 where
     B: http_body::Body + Send,
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
     let mut body = std::pin::pin!(body);
-    let mut out = bytes::BytesMut::new();
+    let mut pieces: Vec<Bytes> = Vec::new();
     let mut length = 0_usize;
-    while let Some(frame) = body.as_mut().frame().await {
-        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else { continue };
+    while let Some(frame) = tokio::time::timeout(BODY_PATIENCE, body.as_mut().frame()).await.map_err(|_| BodyError::Silent)? {
+        let Ok(mut data) = frame.map_err(|error| BodyError::Broken(error.into()))?.into_data() else { continue };
         length = length.saturating_add(data.remaining());
         if length <= MAX_BODY {
-            out.put(&mut data);
+            pieces.push(data.copy_to_bytes(data.remaining()));
         } else if length > MOST_DRAINED {
             break;
         } else {
-            out.clear();
+            pieces.clear();
         }
     }
-    Ok((length <= MAX_BODY).then(|| out.freeze()))
+    Ok((length <= MAX_BODY).then(|| match pieces.as_slice() {
+        [only] => only.clone(),
+        all => all.concat().into(),
+    }))
 }
 
 /// The events of a watch.
@@ -368,6 +384,30 @@ fn too_large() -> Reply {
     status(413, "RequestEntityTooLarge", &format!("Request entity too large: limit is {MAX_BODY}"))
 }
 
+fn silent() -> Reply {
+    let why = format!("the body did not come: nothing was sent for {} seconds", BODY_PATIENCE.as_secs());
+    let mut reply = status(408, "Timeout", &why);
+    reply.headers.push((http::header::CONNECTION, "close".to_owned()));
+    reply
+}
+
 fn unreadable(error: &BoxError) -> Reply {
     status(400, "BadRequest", &format!("the body could not be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LocalCluster;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_in_its_body_is_let_go() {
+        let cluster = LocalCluster::in_memory().await.unwrap();
+        let begin = futures::stream::once(async { Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"{"))) });
+        let body = http_body_util::StreamBody::new(begin.chain(futures::stream::pending()));
+        let request = Request::post("/api/v1/namespaces/default/configmaps").body(body).unwrap();
+        let start = tokio::time::Instant::now();
+        let response = cluster.service_as(Identity::admin()).answer(request).await;
+        assert_eq!((response.status().as_u16(), start.elapsed()), (408, BODY_PATIENCE));
+    }
 }

@@ -1,5 +1,6 @@
 //! From a HTTP request to what is asked for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -90,7 +91,7 @@ impl Query {
     pub(crate) fn parse(text: &str) -> Self {
         let pairs = text.split('&').filter(|p| !p.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (unescape(key, true), unescape(value, true))
+            (unescape(key, true).into_owned(), unescape(value, true).into_owned())
         });
         Self(pairs.collect())
     }
@@ -124,7 +125,10 @@ impl Query {
 }
 
 /// Takes percent escapes out; what is no valid escape stays.
-pub(crate) fn unescape(text: &str, plus: bool) -> String {
+pub(crate) fn unescape(text: &str, plus: bool) -> Cow<'_, str> {
+    if !text.bytes().any(|b| b == b'%' || (plus && b == b'+')) {
+        return Cow::Borrowed(text);
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -144,7 +148,7 @@ pub(crate) fn unescape(text: &str, plus: bool) -> String {
             other => out.push(other),
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
 /// What is asked of a resource.
@@ -184,17 +188,14 @@ pub(crate) enum Path {
 
 impl Path {
     pub(crate) fn parse(path: &str) -> Self {
-        let parts: Vec<String> = path.trim_start_matches('/').split('/').map(|p| unescape(p, false)).collect();
-        let parts: Vec<String> = if parts.last().is_some_and(String::is_empty) {
-            parts.get(..parts.len().saturating_sub(1)).unwrap_or_default().to_vec()
-        } else {
-            parts
-        };
-        let words: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let mut parts: Vec<Cow<'_, str>> = path.trim_start_matches('/').split('/').map(|p| unescape(p, false)).collect();
+        parts.pop_if(|last| last.is_empty());
+        let words: Vec<&str> = parts.iter().map(Cow::as_ref).collect();
+        let other = || Self::Other(words.iter().map(|w| (*w).to_owned()).collect());
         let (group, version, rest) = match words.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
-            _ => return Self::Other(parts),
+            _ => return other(),
         };
         let (watch, rest) = match rest {
             ["watch", rest @ ..] if !rest.is_empty() => (true, rest),
@@ -202,7 +203,7 @@ impl Path {
         };
         let own = |text: &str| Some(text.to_owned());
         let (namespace, plural, name, sub) = match rest {
-            [] => return Self::Other(parts),
+            [] => return other(),
             // `status` and `finalize` are the subresources of a namespace; anything else there is a resource in it.
             ["namespaces", name, sub @ ("status" | "finalize")] => (None, "namespaces", own(name), *sub),
             ["namespaces", namespace, plural] => (own(namespace), *plural, None, ""),
@@ -211,7 +212,7 @@ impl Path {
             [plural] => (None, *plural, None, ""),
             [plural, name] => (None, *plural, own(name), ""),
             [plural, name, sub] => (None, *plural, own(name), *sub),
-            _ => return Self::Other(parts),
+            _ => return other(),
         };
         Self::Resource {
             group: group.to_owned(),

@@ -330,7 +330,7 @@ impl Api {
         if !namespace.is_empty()
             && let Some(table) = self.registry.get(group, "rolebindings").and_then(|r| self.tables.get(r.slot))
         {
-            table.range(Some(namespace)).for_each(|(_, b)| collect(b, namespace));
+            table.objects.within(Some(namespace)).for_each(|b| collect(b, namespace));
         }
         rules
     }

@@ -2,6 +2,7 @@
 //!
 //! A change costs what it touches: fields that a write leaves alone are neither read nor compared, and stay the text they are.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -230,7 +231,8 @@ impl Api {
         } else if ask.sub == "status" {
             causes.extend(builtin::validate_status(&resource, &draft.object));
         } else if !fields.changed.is_empty() {
-            causes.extend(builtin::validate_update(&resource, old, &draft.object));
+            let whole = if draft.kept.is_empty() { Cow::Borrowed(&draft.object) } else { Cow::Owned(draft.complete(old)) };
+            causes.extend(builtin::validate_update(&resource, old, &whole));
         }
         causes
     }

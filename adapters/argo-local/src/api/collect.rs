@@ -133,7 +133,7 @@ impl Api {
                 self.registry.all().filter(|r| r.namespaced && r.verbs.len() > 1 && seen.insert(r.slot)).cloned().collect();
             let mut left: Vec<(Arc<Resource>, Vec<Arc<Stored>>)> = Vec::new();
             for resource in resources {
-                let objects: Vec<Arc<Stored>> = self.table(resource.slot)?.range(Some(&name)).map(|(_, o)| Arc::clone(o)).collect();
+                let objects: Vec<Arc<Stored>> = self.table(resource.slot)?.objects.within(Some(&name)).cloned().collect();
                 let mut rest = Vec::new();
                 for object in objects {
                     if object.deleting() {
@@ -179,7 +179,7 @@ impl Api {
             .collect();
         for claim in waiting {
             let (namespace, name) = (claim.meta("namespace"), claim.meta("name"));
-            let used = self.table(pods)?.range(Some(namespace)).any(|(_, pod)| {
+            let used = self.table(pods)?.objects.within(Some(namespace)).any(|pod| {
                 !matches!(&*pod.text(&["status", "phase"]), "Succeeded" | "Failed")
                     && pod
                         .items(&["spec", "volumes"])
@@ -393,7 +393,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         self.namespaces || self.claims || !self.gone.is_empty() || !self.look.is_empty()
     }
 }
@@ -484,7 +484,7 @@ impl Api {
         self.work.namespaces = true;
         self.owners.clear();
         for (slot, table) in self.tables.iter().enumerate() {
-            for ((namespace, name), object) in &table.objects {
+            for (namespace, name, object) in table.objects.iter() {
                 let place = (slot, namespace.clone(), name.clone());
                 let mut owned = false;
                 for uid in owners(object) {

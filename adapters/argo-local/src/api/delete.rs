@@ -223,8 +223,8 @@ impl Api {
         let revision = self.revision;
         let found: Vec<Arc<Stored>> = self
             .table(ask.resource.slot)?
-            .range(selection.namespace.as_deref())
-            .map(|(_, o)| o)
+            .objects
+            .within(selection.namespace.as_deref())
             .filter(|o| selection.matches(o))
             .cloned()
             .collect();

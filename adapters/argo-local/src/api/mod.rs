@@ -130,7 +130,7 @@ pub struct Api {
     revision: u64,
     entropy: Entropy,
     changes: Vec<Change>,
-    touched: BTreeSet<usize>,
+    touched: Vec<usize>,
     /// Where clients find it, as discovery says.
     address: String,
     admin_token: Option<String>,
@@ -169,7 +169,7 @@ impl Api {
             claim_slot,
             pod_slot,
             changes: Vec::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -196,8 +196,21 @@ impl Api {
     }
 
     /// Tables that have changed since the last call; watches of them have something to read. See [`Watch::table`].
-    pub fn take_touched(&mut self) -> BTreeSet<usize> {
+    pub fn take_touched(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.touched)
+    }
+
+    /// Notes that there is something new in a table.
+    fn touch(&mut self, slot: usize) {
+        if !self.touched.contains(&slot) {
+            self.touched.push(slot);
+        }
+    }
+
+    /// Whether [`Self::sweep`] would find something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.work.any()
     }
 
     /// Says where clients find the API.

@@ -20,12 +20,23 @@ pub(crate) enum Form {
 pub(crate) struct Accept {
     pub(crate) form: Form,
     pub(crate) yaml: bool,
+    pub(crate) protobuf: bool,
     pub(crate) pretty: bool,
 }
 
+/// Which forms there are of what is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Offers {
+    /// A wildcard below `application` will do for JSON.
+    pub(crate) any_application: bool,
+    pub(crate) protobuf: bool,
+}
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
 impl Accept {
-    /// The first form of the `Accept` header that can be given. `application/vnd.kubernetes.protobuf` cannot.
-    pub(crate) fn parse(header: &str, any_application: bool) -> Option<Self> {
+    /// The first form of the `Accept` header that can be given.
+    pub(crate) fn parse(header: &str, offers: Offers) -> Option<Self> {
         if header.trim().is_empty() {
             return Some(Self::default());
         }
@@ -37,7 +48,7 @@ impl Accept {
             })
             .collect();
         clauses.sort_by(|a, b| b.0.total_cmp(&a.0));
-        clauses.iter().find_map(|(_, clause)| Self::clause(clause, any_application))
+        clauses.iter().find_map(|(_, clause)| Self::clause(clause, offers))
     }
 
     /// Whether a client takes JSON, but in a shape that there is not.
@@ -45,12 +56,13 @@ impl Accept {
         header.split(',').any(|clause| clause.trim().starts_with("application/json;"))
     }
 
-    fn clause(clause: &str, any_application: bool) -> Option<Self> {
+    fn clause(clause: &str, offers: Offers) -> Option<Self> {
         let mut parts = clause.split(';').map(str::trim);
-        let yaml = match parts.next()? {
-            "application/json" | "*/*" => false,
-            "application/*" if any_application => false,
-            "application/yaml" => true,
+        let (yaml, protobuf) = match parts.next()? {
+            "application/json" | "*/*" => (false, false),
+            "application/*" if offers.any_application => (false, false),
+            "application/yaml" => (true, false),
+            PROTOBUF if offers.protobuf => (false, true),
             _ => return None,
         };
         let (mut shape, mut version, mut group, mut pretty) = ("", "", "", false);
@@ -70,13 +82,18 @@ impl Accept {
         };
         let form = match (shape, group) {
             ("", _) => Form::Whole,
-            ("Table", "meta.k8s.io") => Form::Table { beta },
+            ("Table", "meta.k8s.io") if !protobuf => Form::Table { beta },
             ("PartialObjectMetadata", "meta.k8s.io") => Form::Partial { beta, list: false },
             ("PartialObjectMetadataList", "meta.k8s.io") => Form::Partial { beta, list: true },
             ("APIGroupDiscoveryList", "apidiscovery.k8s.io") => Form::Discovery { beta },
             _ => return None,
         };
-        Some(Self { form, yaml, pretty })
+        Some(Self { form, yaml, protobuf, pretty })
+    }
+
+    /// The form in which a client is told that there is none it takes.
+    pub(crate) fn of_refusal(header: &str) -> Self {
+        Self { protobuf: header.trim_start().starts_with(PROTOBUF), ..Self::default() }
     }
 
     /// What a client is told that takes no form we have.
@@ -97,10 +114,13 @@ mod tests {
 
     #[test]
     fn the_first_form_that_fits_is_taken() {
-        let table = Accept::parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", false).unwrap();
-        assert_eq!(table.form, Form::Table { beta: false });
-        assert_eq!(Accept::parse("application/vnd.kubernetes.protobuf, */*", false).unwrap().form, Form::Whole);
-        assert_eq!(Accept::parse("text/html", false), None);
-        assert!(Accept::parse("application/yaml", false).unwrap().yaml);
+        let parse = |header: &str| Accept::parse(header, Offers::default());
+        assert_eq!(parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").unwrap().form, Form::Table { beta: false });
+        assert_eq!(parse("application/vnd.kubernetes.protobuf, */*"), Some(Accept::default()));
+        assert!(
+            Accept::parse("application/vnd.kubernetes.protobuf, */*", Offers { protobuf: true, ..Offers::default() }).unwrap().protobuf
+        );
+        assert_eq!(parse("text/html"), None);
+        assert!(parse("application/yaml").unwrap().yaml);
     }
 }

@@ -198,8 +198,17 @@ impl Stored {
 
     /// The object as a value.
     pub(crate) fn value(&self) -> Value {
+        self.value_with(self.metadata_value())
+    }
+
+    /// The object as a value without `managedFields`.
+    pub(crate) fn bare_value(&self) -> Value {
+        self.value_with(self.bare_metadata())
+    }
+
+    fn value_with(&self, metadata: Value) -> Value {
         let mut map: Map<String, Value> = self.fields.iter().map(|f| (f.name.clone().into_owned(), Raw::new(&f.text).value())).collect();
-        map.insert("metadata".to_owned(), self.metadata_value());
+        map.insert("metadata".to_owned(), metadata);
         Value::Object(map)
     }
 

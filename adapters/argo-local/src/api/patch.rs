@@ -42,10 +42,11 @@ impl Api {
             return Ok(Outcome::Object(200, self.change(ask, &old, draft, ownership, now)?));
         }
         let stamped = |ask: &Ask, object: Value| render::stamped(object, &ask.api_version(), &ask.resource.kind);
-        let mut current = render::shown(ask, &old);
-        if kind != JSON_PATCH && !mentions_managers(&patch) {
-            json::metadata(&mut current).remove("managedFields");
-        }
+        let current = if kind == JSON_PATCH || mentions_managers(&patch) {
+            render::shown(ask, &old)
+        } else {
+            render::converted(ask, &old).unwrap_or_else(|| old.bare_value())
+        };
         let patched = self::patched(&kind, stamped(ask, current), &patch, shape(ask))?;
         let object = match self.decode(ask, patched, true) {
             Ok(object) => object,
@@ -105,7 +106,7 @@ fn can_stand_alone(ask: &Ask, old: &Stored, touched: &[&str]) -> bool {
     match ask.sub.as_str() {
         "status" => only(&["status"]),
         // Nothing that is filled in or checked of a pod depends on its metadata.
-        _ => resource.type_name == "core/v1.Pod" && only(&[]),
+        _ => builtin::stands_by_field(resource) || (resource.type_name == "core/v1.Pod" && only(&[])),
     }
 }
 

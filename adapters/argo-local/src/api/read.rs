@@ -187,19 +187,22 @@ impl Api {
             self.not_ahead(wanted)?;
         }
         let at = page.as_ref().map(|p| p.revision).or(if matching == "Exact" { wanted } else { None });
-        let mut objects: Vec<(Key, Arc<Stored>)> = match at {
-            Some(at) if at < self.revision => self.as_of(ask.resource.slot, at, selection.namespace.as_deref())?,
-            _ => self.table(ask.resource.slot)?.range(selection.namespace.as_deref()).map(|(k, o)| (k.clone(), Arc::clone(o))).collect(),
+        let within = selection.namespace.as_deref();
+        let mut objects: Vec<Arc<Stored>> = match at {
+            Some(at) if at < self.revision => self.as_of(ask.resource.slot, at, within)?,
+            _ => self.table(ask.resource.slot)?.objects.within(within).filter(|o| selection.matches(o)).cloned().collect(),
         };
-        objects.retain(|(_, object)| selection.matches(object));
+        if at.is_some() {
+            objects.retain(|object| selection.matches(object));
+        }
         // The order is that of the paths `namespace/name`, where `-` in a name comes before the end of it.
-        let place = |(namespace, name): &Key| format!("{namespace}/{name}");
+        let place = |object: &Stored| format!("{}/{}", object.meta("namespace"), object.meta("name"));
         if selection.namespace.is_none() && ask.resource.namespaced {
-            objects.sort_by_cached_key(|(key, _)| place(key));
+            objects.sort_by_cached_key(|object| place(object));
         }
         if let Some(page) = &page {
-            let start = place(&page.start);
-            objects.retain(|(key, _)| place(key) >= start);
+            let start = format!("{}/{}", page.start.0, page.start.1);
+            objects.retain(|object| place(object) >= start);
         }
         let shown_revision = at.unwrap_or(self.revision);
         let mut metadata = Map::new();
@@ -207,20 +210,20 @@ impl Api {
         let from_cache = revision == "0";
         let limit = limit.and_then(|l| usize::try_from(l).ok()).filter(|l| *l > 0 && !from_cache);
         if let Some(limit) = limit
-            && let Some((next, _)) = objects.get(limit)
+            && let Some(next) = objects.get(limit)
         {
-            metadata.insert("continue".to_owned(), Continue { revision: shown_revision, start: next.clone() }.write().into());
+            let start = (next.meta("namespace").to_owned(), next.meta("name").to_owned());
+            metadata.insert("continue".to_owned(), Continue { revision: shown_revision, start }.write().into());
             if selection.all() {
                 metadata.insert("remainingItemCount".to_owned(), objects.len().saturating_sub(limit).into());
             }
             objects.truncate(limit);
         }
-        let items: Vec<Arc<Stored>> = objects.into_iter().map(|(_, object)| object).collect();
-        Ok(Outcome::List(Value::Object(metadata), items))
+        Ok(Outcome::List(Value::Object(metadata), objects))
     }
 
     /// The objects as they were at a revision.
-    fn as_of(&self, slot: usize, revision: u64, namespace: Option<&str>) -> Result<Vec<(Key, Arc<Stored>)>, Failure> {
+    fn as_of(&self, slot: usize, revision: u64, namespace: Option<&str>) -> Result<Vec<Arc<Stored>>, Failure> {
         let table = self.table(slot)?;
         if revision < table.history.forgotten() {
             return Err(Failure::expired(
@@ -230,7 +233,9 @@ impl Api {
                  returned and now may show up in the list.",
             ));
         }
-        let mut objects: BTreeMap<Key, Arc<Stored>> = table.range(namespace).map(|(k, o)| (k.clone(), Arc::clone(o))).collect();
+        let now = table.objects.within(namespace);
+        let mut objects: BTreeMap<Key, Arc<Stored>> =
+            now.map(|o| ((o.meta("namespace").to_owned(), o.meta("name").to_owned()), Arc::clone(o))).collect();
         for event in table.history.since(revision).rev() {
             if namespace.is_some_and(|n| n != event.key.0) {
                 continue;
@@ -240,7 +245,7 @@ impl Api {
                 None => objects.remove(&event.key),
             };
         }
-        Ok(objects.into_iter().collect())
+        Ok(objects.into_values().collect())
     }
 }
 

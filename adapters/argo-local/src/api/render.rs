@@ -9,10 +9,11 @@ use super::ask::Ask;
 use super::failure::Failure;
 use super::negotiate::{Accept, Form};
 use super::object::Stored;
-use super::{Reply, json, table};
+use super::{Reply, json, protobuf, table};
 
 const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
+pub(crate) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// A value in the form that was asked for.
 pub(crate) fn value(status: u16, value: &Value, accept: Accept) -> Reply {
@@ -20,6 +21,11 @@ pub(crate) fn value(status: u16, value: &Value, accept: Accept) -> Reply {
         && let Ok(text) = argo_core::yaml::to_string(value)
     {
         return Reply { status, content_type: YAML, headers: Vec::new(), body: text.into() };
+    }
+    if accept.protobuf
+        && let Some(bytes) = protobuf::write(value)
+    {
+        return Reply { status, content_type: PROTOBUF, headers: Vec::new(), body: bytes.into() };
     }
     let bytes = if accept.pretty { serde_json::to_vec_pretty(value) } else { serde_json::to_vec(value) };
     Reply { status, content_type: JSON, headers: Vec::new(), body: bytes.unwrap_or_default().into() }
@@ -152,7 +158,7 @@ pub(crate) fn shown(ask: &Ask, object: &Stored) -> Value {
 /// The answer that is one object.
 pub(crate) fn object(ask: &Ask, status: u16, object: &Stored) -> Result<Reply, Failure> {
     let mut reply = match ask.accept.form {
-        Form::Whole | Form::Discovery { .. } if ask.accept.yaml || ask.accept.pretty || ask.query.flag("pretty") => {
+        Form::Whole | Form::Discovery { .. } if spelled(ask) => {
             let accept = Accept { pretty: true, ..ask.accept };
             value(status, &stamped(shown(ask, object), &ask.api_version(), &ask.resource.kind), accept)
         }
@@ -166,9 +172,7 @@ pub(crate) fn object(ask: &Ask, status: u16, object: &Stored) -> Result<Reply, F
                 format!("you requested PartialObjectMetadataList, but the requested object is not a list (*{})", go_type(ask, false));
             return Err(Failure::new(406, "NotAcceptable", message, None));
         }
-        Form::Partial { beta, .. } if ask.accept.yaml || ask.accept.pretty => {
-            value(status, &partial(&shown(ask, object), beta), ask.accept)
-        }
+        Form::Partial { beta, .. } if spelled(ask) => value(status, &partial(&shown(ask, object), beta), ask.accept),
         Form::Partial { beta, .. } => {
             let mut out = Vec::with_capacity(1024);
             write_partial(&mut out, object, beta);
@@ -182,6 +186,11 @@ pub(crate) fn object(ask: &Ask, status: u16, object: &Stored) -> Result<Reply, F
     };
     warn(&mut reply, &ask.warnings);
     Ok(reply)
+}
+
+/// Whether an answer is anything but JSON on one line, which is written from the text that is kept.
+fn spelled(ask: &Ask) -> bool {
+    ask.accept.yaml || ask.accept.protobuf || ask.accept.pretty || ask.query.flag("pretty")
 }
 
 fn json_reply(status: u16, body: Vec<u8>) -> Reply {
@@ -200,7 +209,7 @@ pub(crate) fn list(ask: &Ask, metadata: Value, items: &[Arc<Stored>]) -> Result<
             let message = format!("you requested PartialObjectMetadata, but the requested object is a list (*{})", go_type(ask, true));
             Err(Failure::new(406, "NotAcceptable", message, None))
         }
-        Form::Partial { beta, .. } if ask.accept.yaml || ask.accept.pretty => {
+        Form::Partial { beta, .. } if spelled(ask) => {
             let items: Vec<Value> = items.iter().map(|i| partial(&shown(ask, i), beta)).collect();
             let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": meta_version(beta), "metadata": metadata, "items": items});
             Ok(value(200, &list, ask.accept))
@@ -212,7 +221,7 @@ pub(crate) fn list(ask: &Ask, metadata: Value, items: &[Arc<Stored>]) -> Result<
         Form::Whole | Form::Discovery { .. } => {
             let (api_version, custom) = (ask.api_version(), ask.resource.custom());
             let metadata = if custom { with_continue(metadata) } else { metadata };
-            if ask.accept.yaml || ask.query.flag("pretty") {
+            if spelled(ask) {
                 let shown = items.iter().map(|i| shown(ask, i));
                 let items: Vec<Value> = shown.map(|i| if custom { stamped(i, &api_version, &ask.resource.kind) } else { i }).collect();
                 let list = json!({"kind": ask.resource.list_kind, "apiVersion": api_version, "metadata": metadata, "items": items});

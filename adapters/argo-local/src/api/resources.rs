@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::crd::Custom;
 use super::fields::Shape;
+use super::protobuf;
 
 /// Verbs of resources that are stored.
 pub(crate) const STORED: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -126,6 +127,8 @@ pub(crate) struct Resource {
     pub(crate) since: u64,
     /// See [`Self::blank`].
     pub(crate) blank: OnceLock<Value>,
+    /// See [`Self::protobuf`].
+    pub(crate) protobuf: OnceLock<bool>,
 }
 
 impl Resource {
@@ -140,6 +143,14 @@ impl Resource {
     /// An object of it before anything is in it.
     pub(crate) fn blank(&self) -> &Value {
         self.blank.get_or_init(|| if self.custom() { json!({"metadata": {}}) } else { Shape::Typed(self.type_name).blank() })
+    }
+
+    /// Whether its objects can be answered in protobuf.
+    pub(crate) fn protobuf(&self) -> bool {
+        // Definitions hold schemas, some of whose fields JSON writes in ways of their own.
+        *self
+            .protobuf
+            .get_or_init(|| self.group != "apiextensions.k8s.io" && self.versions.iter().all(|v| protobuf::knows(self.type_of(&v.name))))
     }
 
     /// The name of the type that a version of it has in the table of types.
@@ -234,6 +245,7 @@ impl Registry {
                 terminating: false,
                 since: 0,
                 blank: OnceLock::new(),
+                protobuf: OnceLock::new(),
             });
         }
         for line in ASKED.lines() {
@@ -257,6 +269,7 @@ impl Registry {
                 terminating: false,
                 since: 0,
                 blank: OnceLock::new(),
+                protobuf: OnceLock::new(),
             });
         }
         registry

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::ask::{Ask, Path, Query, Request};
 use super::failure::Failure;
-use super::negotiate::Accept;
+use super::negotiate::{Accept, Offers};
 use super::resources::Registry;
 use super::{Answer, Api, MAX_BODY, Outcome, render};
 
@@ -28,7 +28,7 @@ impl Front {
         let path = Path::parse(&request.path);
         let query = Query::parse(&request.query);
         let accept = self.accepts(&request, &path, &query);
-        let form = accept.as_ref().ok().copied().unwrap_or_default();
+        let form = accept.as_ref().ok().copied().unwrap_or_else(|| Accept::of_refusal(request.header(http::header::ACCEPT)));
         let target = accept.and_then(|accept| match path {
             Path::Other(parts) => Ok(Target::Other(parts)),
             path => {
@@ -45,14 +45,17 @@ impl Front {
     /// The form an answer takes; for custom resources a wildcard below `application` will do.
     fn accepts(&self, request: &Request, path: &Path, query: &Query) -> Result<Accept, Failure> {
         let header = request.header(http::header::ACCEPT);
-        let (custom, watching) = match path {
+        let (resource, watching) = match path {
             // Health and such have no form to choose.
-            Path::Other(_) => return Ok(Accept::parse(header, true).unwrap_or_default()),
-            Path::Resource { group, plural, watch, .. } => {
-                (self.0.get(group, plural).is_some_and(|r| r.custom()), *watch || query.flag("watch"))
+            Path::Other(_) => {
+                let offers = Offers { any_application: true, protobuf: false };
+                return Ok(Accept::parse(header, offers).unwrap_or_default());
             }
+            Path::Resource { group, plural, watch, .. } => (self.0.get(group, plural), *watch || query.flag("watch")),
         };
-        Accept::parse(header, custom).ok_or_else(|| Accept::refused(custom || Accept::odd_shape(header), watching))
+        let custom = resource.is_some_and(|r| r.custom());
+        let offers = Offers { any_application: custom, protobuf: resource.is_some_and(|r| r.protobuf()) };
+        Accept::parse(header, offers).ok_or_else(|| Accept::refused(custom || Accept::odd_shape(header), watching))
     }
 }
 

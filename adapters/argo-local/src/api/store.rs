@@ -120,10 +120,65 @@ impl History {
     }
 }
 
-/// The objects of one resource.
+/// The objects of one resource, by namespace and name; the namespace is empty for cluster-wide objects.
+#[derive(Debug, Default)]
+pub(crate) struct Objects(BTreeMap<String, BTreeMap<String, Arc<Stored>>>);
+
+impl Objects {
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
+        self.0.get(namespace)?.get(name)
+    }
+
+    fn insert(&mut self, (namespace, name): &Key, object: Arc<Stored>) -> Option<Arc<Stored>> {
+        match self.0.get_mut(namespace) {
+            Some(objects) => match objects.get_mut(name) {
+                Some(there) => Some(std::mem::replace(there, object)),
+                None => objects.insert(name.clone(), object),
+            },
+            None => {
+                self.0.insert(namespace.clone(), BTreeMap::from([(name.clone(), object)]));
+                None
+            }
+        }
+    }
+
+    fn remove(&mut self, (namespace, name): &Key) -> Option<Arc<Stored>> {
+        let objects = self.0.get_mut(namespace)?;
+        let removed = objects.remove(name);
+        if objects.is_empty() {
+            self.0.remove(namespace);
+        }
+        removed
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All objects.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        self.0.values().flat_map(BTreeMap::values)
+    }
+
+    /// All objects, each after its namespace and name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &String, &Arc<Stored>)> {
+        self.0.iter().flat_map(|(namespace, objects)| objects.iter().map(move |(name, object)| (namespace, name, object)))
+    }
+
+    /// The objects of a namespace, or all.
+    pub(crate) fn within(&self, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Stored>> {
+        let (one, all) = match namespace {
+            Some(namespace) => (self.0.get(namespace), None),
+            None => (None, Some(self.values())),
+        };
+        one.into_iter().flat_map(BTreeMap::values).chain(all.into_iter().flatten())
+    }
+}
+
+/// A resource's objects and what happened to them.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) objects: BTreeMap<Key, Arc<Stored>>,
+    pub(crate) objects: Objects,
     pub(crate) history: History,
     /// Counts the lives of the resource: watches of an earlier one end.
     pub(crate) life: u64,
@@ -131,18 +186,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(revision: u64) -> Self {
-        Self { objects: BTreeMap::new(), history: History::new(revision), life: 0 }
-    }
-
-    /// The objects of a namespace, or all.
-    pub(crate) fn range<'a>(&'a self, namespace: Option<&'a str>) -> Box<dyn Iterator<Item = (&'a Key, &'a Arc<Stored>)> + 'a> {
-        match namespace {
-            None => Box::new(self.objects.iter()),
-            Some(namespace) => {
-                let from = (namespace.to_owned(), String::new());
-                Box::new(self.objects.range(from..).take_while(move |((ns, _), _)| ns == namespace))
-            }
-        }
+        Self { objects: Objects::default(), history: History::new(revision), life: 0 }
     }
 }
 
@@ -209,7 +253,7 @@ impl Api {
     }
 
     pub(crate) fn lookup(&self, slot: usize, namespace: &str, name: &str) -> Option<Arc<Stored>> {
-        self.tables.get(slot)?.objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
+        self.tables.get(slot)?.objects.get(namespace, name).cloned()
     }
 
     /// An object of a built-in resource.
@@ -226,7 +270,7 @@ impl Api {
         let table = self.table_mut(slot)?;
         let after = object.map(|object| Arc::new(Stored { revision, ..object }));
         let before = match &after {
-            Some(after) => table.objects.insert(key.clone(), Arc::clone(after)),
+            Some(after) => table.objects.insert(&key, Arc::clone(after)),
             None => table.objects.remove(&key),
         };
         let shown = match (&after, &before) {
@@ -236,7 +280,7 @@ impl Api {
         };
         table.history.push(Event { revision, before: before.clone(), after: after.clone(), key: key.clone() });
         self.revision = revision;
-        self.touched.insert(slot);
+        self.touch(slot);
         self.note(slot, &key, before.as_deref(), after.as_deref());
         let (namespace, name) = key;
         self.changes.push(Change { table: table_name, namespace, name, revision, object: after });
@@ -248,7 +292,7 @@ impl Api {
     pub fn everything(&self) -> Vec<Change> {
         let tables = self.tables.iter().enumerate();
         let all =
-            tables.flat_map(|(slot, table)| table.objects.iter().map(move |((namespace, name), object)| (slot, namespace, name, object)));
+            tables.flat_map(|(slot, table)| table.objects.iter().map(move |(namespace, name, object)| (slot, namespace, name, object)));
         all.map(|(slot, namespace, name, object)| Change {
             table: self.registry.slot_name(slot),
             namespace: namespace.clone(),
@@ -270,7 +314,7 @@ impl Api {
             let slot = self.registry_mut().slot(&kept.table);
             self.revision = self.revision.max(kept.object.revision);
             if let Ok(table) = self.table_mut(slot) {
-                table.objects.insert((kept.namespace, kept.name), Arc::new(kept.object));
+                table.objects.insert(&(kept.namespace, kept.name), Arc::new(kept.object));
             }
         }
         // What happened before is not known any more.
@@ -278,5 +322,33 @@ impl Api {
             table.history.forgotten = self.revision;
         }
         self.look_at_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_reader_holds_what_it_has_not_read() {
+        let mut history = History::new(0);
+        let version = |number: u64| Arc::new(Stored::of(json!({"metadata": {"name": "a"}, "data": {"n": number}}), None));
+        let write = |history: &mut History, numbers: std::ops::RangeInclusive<u64>| {
+            for revision in numbers {
+                let key = (String::new(), "a".to_owned());
+                history.push(Event { revision, before: Some(version(revision)), after: Some(version(revision + 1)), key });
+            }
+        };
+        write(&mut history, 1..=10_000);
+        assert!(REMEMBERED.hold(&history) && history.forgotten() > 0 && history.since(9_000).count() == 1_000);
+        let reader = history.reader(10_000);
+        write(&mut history, 10_001..=30_000);
+        assert_eq!((history.forgotten(), history.since(reader.get()).count()), (10_000, 20_000));
+        reader.set(29_000);
+        write(&mut history, 30_001..=30_001);
+        assert!(REMEMBERED.hold(&history) && history.since(29_000).count() == 1_001);
+        drop(reader);
+        assert_eq!(history.bytes, history.events.iter().map(|e| e.weight()).sum::<usize>());
     }
 }

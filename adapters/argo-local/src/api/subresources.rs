@@ -131,8 +131,7 @@ impl Api {
             let cause = Cause::invalid("spec.replicas", &replicas.into(), "must be greater than or equal to 0");
             return Err(Failure::invalid(Named { group: "autoscaling", kind: "Scale", name: &name }, &[cause]));
         }
-        let mut object = old.value();
-        json::metadata(&mut object).remove("managedFields");
+        let mut object = old.bare_value();
         let path = self.scale_path(ask);
         set_path(&mut object, &path, replicas.into());
         let revision = json::meta(&wanted, "resourceVersion");
@@ -347,8 +346,8 @@ impl Api {
         let Some(slot) = self.registry.get("policy", "poddisruptionbudgets").map(|r| r.slot) else { return Ok(()) };
         let budgets: Vec<Arc<Stored>> = self
             .table(slot)?
-            .range(ask.namespace.as_deref())
-            .map(|(_, b)| b)
+            .objects
+            .within(ask.namespace.as_deref())
             .filter(|b| selectors::labels_match(&selectors::of_object(b.at(&["spec", "selector"]).map(Raw::value).as_ref()), pod))
             .cloned()
             .collect();

@@ -13,7 +13,7 @@ use super::negotiate::Form;
 use super::object::Stored;
 use super::read::{Selection, check_match};
 use super::store::{Cursor, Event, FIRST_REVISION};
-use super::{Answer, Api, Outcome, render, table};
+use super::{Answer, Api, Outcome, json, protobuf, render, table};
 
 /// An open watch: where it stands.
 #[derive(Debug)]
@@ -71,6 +71,12 @@ impl Watch {
         self.ask.resource.slot
     }
 
+    /// The form of what [`Self::lines`] gives.
+    #[must_use]
+    pub fn content_type(&self) -> &'static str {
+        if self.ask.accept.protobuf { "application/vnd.kubernetes.protobuf;stream=watch" } else { "application/json" }
+    }
+
     /// How long it may stay open.
     #[must_use]
     pub fn timeout(&self) -> Duration {
@@ -104,8 +110,7 @@ impl Api {
         let mut initial = None;
         let seen = match (from, send_initial) {
             (_, Some(true)) | (None, None) => {
-                let objects =
-                    table.range(selection.namespace.as_deref()).map(|(_, o)| o).filter(|o| selection.matches(o)).cloned().collect();
+                let objects = table.objects.within(selection.namespace.as_deref()).filter(|o| selection.matches(o)).cloned().collect();
                 initial = Some(Initial {
                     objects,
                     revision: self.revision,
@@ -189,7 +194,7 @@ impl Watch {
         let mut out = Vec::new();
         if let Some(error) = self.error.take() {
             self.ended = true;
-            line(&mut out, "ERROR", &error.status());
+            self.line(&mut out, "ERROR", &error.status());
             return Step::Lines(out.into());
         }
         if let Some(initial) = self.initial.take() {
@@ -231,6 +236,14 @@ impl Watch {
 
     fn event_line(&mut self, out: &mut Vec<u8>, kind: &str, object: &Stored) {
         let ask = &self.ask;
+        if ask.accept.protobuf {
+            let shown = render::shown(ask, object);
+            let shown = match ask.accept.form {
+                Form::Partial { beta, .. } => render::partial(&shown, beta),
+                _ => render::stamped(shown, &ask.api_version(), &ask.resource.kind),
+            };
+            return self.line(out, kind, &shown);
+        }
         let head = |out: &mut Vec<u8>| {
             out.extend_from_slice(b"{\"type\":\"");
             out.extend_from_slice(kind.as_bytes());
@@ -251,7 +264,7 @@ impl Watch {
                 let metadata = json!({"resourceVersion": object.revision.to_string()});
                 let table = table::of(ask, &[render::shown(ask, object)], metadata, beta, self.first_table);
                 self.first_table = false;
-                line(out, kind, &table);
+                self.line(out, kind, &table);
             }
         }
     }
@@ -259,7 +272,7 @@ impl Watch {
     fn bookmark_line(&self, out: &mut Vec<u8>, revision: u64, end: bool) {
         let mut metadata = json!({"resourceVersion": revision.to_string()});
         if end {
-            super::json::map(&mut metadata).insert("annotations".to_owned(), json!({"k8s.io/initial-events-end": "true"}));
+            json::map(&mut metadata).insert("annotations".to_owned(), json!({"k8s.io/initial-events-end": "true"}));
         }
         let object = match self.ask.accept.form {
             Form::Partial { beta, .. } => render::partial(&json!({"metadata": metadata}), beta),
@@ -270,14 +283,25 @@ impl Watch {
             _ => {
                 // An object of its type with nothing in it, as Go writes that.
                 let mut object = if self.ask.resource.custom() { json!({}) } else { self.ask.resource.blank().clone() };
-                let map = super::json::map(&mut object);
+                let map = json::map(&mut object);
                 map.insert("kind".to_owned(), self.ask.resource.kind.as_str().into());
                 map.insert("apiVersion".to_owned(), self.ask.api_version().into());
                 map.insert("metadata".to_owned(), metadata);
                 object
             }
         };
-        line(out, "BOOKMARK", &object);
+        self.line(out, "BOOKMARK", &object);
+    }
+
+    fn line(&self, out: &mut Vec<u8>, kind: &str, object: &Value) {
+        if self.ask.accept.protobuf {
+            let unwritable =
+                || protobuf::event("ERROR", &Failure::internal("the object has a field without a known form in protobuf").status());
+            out.extend(protobuf::event(kind, object).or_else(unwritable).unwrap_or_default());
+            return;
+        }
+        json::write(out, &json!({"type": kind, "object": object}));
+        out.push(b'\n');
     }
 
     /// A bookmark, if the watch has seen more than the client was told.
@@ -291,10 +315,4 @@ impl Watch {
         self.told = seen;
         Some(out.into())
     }
-}
-
-fn line(out: &mut Vec<u8>, kind: &str, object: &Value) {
-    // Writing JSON values to memory does not fail.
-    let _ = serde_json::to_writer(&mut *out, &json!({"type": kind, "object": object}));
-    out.push(b'\n');
 }

@@ -154,7 +154,7 @@ impl Api {
             return Err(Failure::invalid(about(ask, &name), &causes));
         }
         let key: Key = (namespace, name.clone());
-        if let Some(there) = self.table(resource.slot)?.objects.get(&key) {
+        if let Some(there) = self.table(resource.slot)?.objects.get(&key.0, &key.1) {
             return Err(Failure::already_exists(ask.named(&name), there.deleting()));
         }
         self.finish_create(ask, &mut object)?;

@@ -180,6 +180,11 @@ pub(crate) fn validate_update(resource: &Resource, old: &Stored, new: &Value) ->
     validate::update(resource.type_name, old, new)
 }
 
+/// Kinds of which nothing is filled in, so that fields can be changed without a look at the others.
+pub(crate) fn stands_by_field(resource: &Resource) -> bool {
+    matches!(resource.type_name, "core/v1.ConfigMap" | "core/v1.ServiceAccount")
+}
+
 /// What clients are warned of.
 pub(crate) fn warnings(resource: &Resource, object: &Value) -> Vec<String> {
     let (path, spec) = match resource.type_name {

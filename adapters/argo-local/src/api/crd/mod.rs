@@ -208,7 +208,7 @@ impl Api {
                     self.registry_mut().remove(&group, &plural);
                     let table = self.table_mut(resource.slot)?;
                     table.life = table.life.saturating_add(1);
-                    self.touched.insert(resource.slot);
+                    self.touch(resource.slot);
                 }
             }
             return Ok(());
@@ -286,6 +286,7 @@ impl Api {
             terminating: definition.deleting(),
             since: definition.revision,
             blank: OnceLock::new(),
+            protobuf: OnceLock::new(),
         })
     }
 

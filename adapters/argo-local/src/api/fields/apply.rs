@@ -10,7 +10,6 @@ use super::{Difference, Entry, Managed, Node, Part, Set, Who, paths, strip};
 use crate::api::ask::Ask;
 use crate::api::change::Draft;
 use crate::api::failure::{Cause, Failure, Named};
-use crate::api::object::Stored;
 use crate::api::types::{self, Code};
 use crate::api::write::Ownership;
 use crate::api::{Api, Outcome, builtin, json, render};
@@ -107,7 +106,7 @@ impl Api {
         };
         let shape_owner = ask.clone();
         let shape = super::shape(&shape_owner);
-        let live = old.as_ref().map_or_else(|| json!({"metadata": {}}), |o| without_managed(o));
+        let live = old.as_ref().map_or_else(|| json!({"metadata": {}}), |o| o.bare_value());
         let earlier = old.as_ref().map(|o| o.managed.clone()).unwrap_or_default();
         let mut managers: Vec<Manager> = earlier.entries().iter().map(Manager::read).collect();
         let revision = json::meta(&patch, "resourceVersion").to_owned();
@@ -163,12 +162,6 @@ impl Api {
             }
         }
     }
-}
-
-fn without_managed(object: &Stored) -> Value {
-    let mut value = object.value();
-    json::metadata(&mut value).remove("managedFields");
-    value
 }
 
 /// What a path cannot write, its appliers do not own.

@@ -1,8 +1,12 @@
-//! Bodies in protobuf, as Go clients send them for built-in kinds: taken apart by the table of types.
+//! Bodies in protobuf, as Go clients send them for built-in kinds: taken apart by the table of types, and answers made by it.
+
+mod write;
 
 use serde_json::{Map, Value};
 
 use super::types::{self, Code, Field};
+
+pub(crate) use write::{event, knows, write};
 
 /// What every protobuf body of Kubernetes begins with.
 pub(crate) const MAGIC: &[u8] = b"k8s\0";
