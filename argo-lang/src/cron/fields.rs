@@ -92,6 +92,40 @@ pub(super) fn bits(start: u32, end: u32, step: u32) -> u64 {
     (start..=end.min(62)).step_by(step).fold(0, |bits, n| bits | 1 << n)
 }
 
+/// The fields as a schedule has them; that of seconds only if it is not 0 alone.
+pub(super) fn print(fields: &Fields) -> String {
+    let all = [
+        (fields.second, &SECONDS),
+        (fields.minute, &SECONDS),
+        (fields.hour, &HOURS),
+        (fields.day, &DAYS),
+        (fields.month, &MONTHS),
+        (fields.weekday, &WEEKDAYS),
+    ];
+    let skipped = usize::from(fields.second == 1);
+    all.iter().skip(skipped).map(|(bits, bounds)| print_one(*bits, bounds)).collect::<Vec<_>>().join(" ")
+}
+
+fn print_one(field: u64, bounds: &Bounds) -> String {
+    if field & STAR != 0 {
+        return "*".to_owned();
+    }
+    let stepped = (2..=bounds.high).find(|step| field == bits(bounds.low, bounds.high, *step) && field.count_ones() > 2);
+    if let Some(step) = stepped {
+        return format!("*/{step}");
+    }
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for n in (bounds.low..=bounds.high).filter(|n| field >> n & 1 == 1) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == n => *last = n,
+            _ => runs.push((n, n)),
+        }
+    }
+    let shown: Vec<String> = runs.iter().map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") }).collect();
+    // A comma alone is a field without any value.
+    if shown.is_empty() { ",".to_owned() } else { shown.join(",") }
+}
+
 fn number(text: &str, names: &[&str]) -> Result<u32, String> {
     if let Some(at) = names.iter().position(|n| n.eq_ignore_ascii_case(text)) {
         // Months count from 1, weekdays from 0.

@@ -18,6 +18,8 @@
 //! Differences on purpose: where the reference never returns (a zone that has no midnight on a wanted day) there is an error, and none of
 //! its panics.
 
+use std::fmt;
+
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -51,17 +53,37 @@ impl Format {
 }
 
 /// A schedule; cheap to copy about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     when: When,
     zone: Option<TimeZone>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum When {
     Fields(Fields),
     /// Nanoseconds.
     Every(i64),
+}
+
+/// In a normal form, which reads back as the same schedule: five fields of numbers, in the standard format. A field of seconds, for
+/// [`Format::seconds`], comes first where the schedule fires at others than 0.
+///
+/// ```
+/// let schedule = argo_lang::cron::Schedule::parse("TZ=Europe/Berlin */15 9-17 ? JAN,mar MON-FRI").unwrap();
+/// assert_eq!(schedule.to_string(), "TZ=Europe/Berlin */15 9-17 * 1,3 1-5");
+/// assert_eq!(argo_lang::cron::Schedule::parse("@daily").unwrap().to_string(), "0 0 * * *");
+/// ```
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.zone.as_ref().and_then(TimeZone::iana_name) {
+            write!(f, "TZ={name} ")?;
+        }
+        match &self.when {
+            When::Every(nanos) => write!(f, "@every {}", time::duration_text(*nanos)),
+            When::Fields(fields) => f.write_str(&fields::print(fields)),
+        }
+    }
 }
 
 /// The values of each field as bits; the highest says that the field is `*`.

@@ -65,11 +65,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
     Ok(out)
 }
 
-fn is_start(c: char) -> bool {
+pub(super) fn is_start(c: char) -> bool {
     c == '_' || c == '$' || c.is_alphabetic()
 }
 
-fn is_part(c: char) -> bool {
+pub(super) fn is_part(c: char) -> bool {
     is_start(c) || c.is_alphanumeric()
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::ast::{self, Binary, Kind, Node, Unary};
+use super::ast::{self, Binary, Kind, Node, Pattern, Unary};
 use super::lexer::{Token, tokens};
 use crate::{ParseError, Span, Value};
 
@@ -49,49 +49,72 @@ fn describe(token: &Token) -> String {
     }
 }
 
-fn binary_word(word: &str) -> Option<(Binary, u8)> {
+pub(super) fn binary_word(word: &str) -> Option<Binary> {
     Some(match word {
-        "or" => (Binary::Or, 10),
-        "and" => (Binary::And, 15),
-        "in" => (Binary::In, 20),
-        "matches" => (Binary::Matches, 20),
-        "contains" => (Binary::Contains, 20),
-        "startsWith" => (Binary::StartsWith, 20),
-        "endsWith" => (Binary::EndsWith, 20),
+        "or" => Binary::Or,
+        "and" => Binary::And,
+        "in" => Binary::In,
+        "matches" => Binary::Matches,
+        "contains" => Binary::Contains,
+        "startsWith" => Binary::StartsWith,
+        "endsWith" => Binary::EndsWith,
         _ => return None,
     })
 }
 
-/// Operator, left power, right power (lower on the right: right-associative).
-fn binary(token: &Token) -> Option<(Binary, u8, bool)> {
-    let (operator, power) = match token {
-        Token::Name(word) => binary_word(word)?,
+/// How strongly an operator binds. `**` is the one that is right-associative.
+pub(super) fn power(operator: Binary) -> u8 {
+    match operator {
+        Binary::Or => 10,
+        Binary::And => 15,
+        Binary::Equal
+        | Binary::NotEqual
+        | Binary::Less
+        | Binary::Greater
+        | Binary::LessEqual
+        | Binary::GreaterEqual
+        | Binary::In
+        | Binary::Matches
+        | Binary::Contains
+        | Binary::StartsWith
+        | Binary::EndsWith => 20,
+        Binary::Range => 25,
+        Binary::Add | Binary::Subtract => 30,
+        Binary::Multiply | Binary::Divide | Binary::Modulo => 60,
+        Binary::Power => 100,
+        Binary::Coalesce => 110,
+    }
+}
+
+/// The operator that a token is.
+fn operator(token: &Token) -> Option<Binary> {
+    Some(match token {
+        Token::Name(word) => return binary_word(word),
         Token::Symbol(symbol) => match *symbol {
-            "||" => (Binary::Or, 10),
-            "&&" => (Binary::And, 15),
-            "==" => (Binary::Equal, 20),
-            "!=" => (Binary::NotEqual, 20),
-            "<" => (Binary::Less, 20),
-            ">" => (Binary::Greater, 20),
-            "<=" => (Binary::LessEqual, 20),
-            ">=" => (Binary::GreaterEqual, 20),
-            ".." => (Binary::Range, 25),
-            "+" => (Binary::Add, 30),
-            "-" => (Binary::Subtract, 30),
-            "*" => (Binary::Multiply, 60),
-            "/" => (Binary::Divide, 60),
-            "%" => (Binary::Modulo, 60),
-            "**" | "^" => return Some((Binary::Power, 100, true)),
-            "??" => (Binary::Coalesce, 110),
+            "||" => Binary::Or,
+            "&&" => Binary::And,
+            "==" => Binary::Equal,
+            "!=" => Binary::NotEqual,
+            "<" => Binary::Less,
+            ">" => Binary::Greater,
+            "<=" => Binary::LessEqual,
+            ">=" => Binary::GreaterEqual,
+            ".." => Binary::Range,
+            "+" => Binary::Add,
+            "-" => Binary::Subtract,
+            "*" => Binary::Multiply,
+            "/" => Binary::Divide,
+            "%" => Binary::Modulo,
+            "**" | "^" => Binary::Power,
+            "??" => Binary::Coalesce,
             _ => return None,
         },
         _ => return None,
-    };
-    Some((operator, power, false))
+    })
 }
 
 /// Least and most arguments of the functions that take a predicate.
-fn least_arguments(name: &str) -> Option<(usize, usize)> {
+pub(super) fn least_arguments(name: &str) -> Option<(usize, usize)> {
     Some(match name {
         "all" | "none" | "any" | "one" | "filter" | "map" | "find" | "findIndex" | "findLast" | "findLastIndex" | "groupBy" => (2, 2),
         "count" | "sum" => (1, 2),
@@ -109,14 +132,16 @@ fn callable(node: &Node) -> bool {
     }
 }
 
-fn ordering(operator: Binary) -> bool {
+pub(super) fn ordering(operator: Binary) -> bool {
     matches!(operator, Binary::Less | Binary::Greater | Binary::LessEqual | Binary::GreaterEqual)
 }
 
 /// An operator and its operands; a constant pattern is compiled here, once.
 fn joined(operator: Binary, left: Node, right: Node) -> Kind {
     match (operator, &right.kind) {
-        (Binary::Matches, Kind::Literal(Value::String(pattern))) => Kind::Matches(Box::new(left), crate::sprig::regexes::compile(pattern)),
+        (Binary::Matches, Kind::Literal(Value::String(text))) => {
+            Kind::Matches(Box::new(left), Pattern { text: text.clone(), compiled: crate::sprig::regexes::compile(text) })
+        }
         _ => Kind::Binary(operator, Box::new(left), Box::new(right)),
     }
 }
@@ -228,7 +253,8 @@ impl Parser {
         let mut after_coalesce = false;
         loop {
             let span = self.span();
-            let negated = self.is_word("not") && matches!(self.peek_at(1), Token::Name(w) if binary_word(w).is_some_and(|(_, p)| p == 20));
+            let negated =
+                self.is_word("not") && matches!(self.peek_at(1), Token::Name(w) if binary_word(w).is_some_and(|o| power(o) == 20));
             let token = if negated { self.peek_at(1) } else { self.peek() };
             if matches!(token, Token::Symbol("|")) && least == 0 {
                 self.advance();
@@ -236,7 +262,8 @@ impl Parser {
                 left = self.pipe(left)?;
                 continue;
             }
-            let Some((operator, power, right_associative)) = binary(token).filter(|(_, power, _)| *power >= least.max(1)) else { break };
+            let Some(operator) = operator(token).filter(|o| power(*o) >= least.max(1)) else { break };
+            let power = power(operator);
             if after_coalesce && operator != Binary::Coalesce {
                 let message = format!(
                     "Operator ({}) and coalesce expressions (??) cannot be mixed. Wrap either by parentheses.",
@@ -254,7 +281,7 @@ impl Parser {
                 left = self.comparison(left, operator, power, span)?;
                 continue;
             }
-            let right = self.expression(if right_associative { power } else { power.saturating_add(1) })?;
+            let right = self.expression(if operator == Binary::Power { power } else { power.saturating_add(1) })?;
             left = Node { kind: joined(operator, left, right), span };
             if negated {
                 left = Node { kind: Kind::Unary(Unary::Not, Box::new(left)), span };
@@ -264,9 +291,8 @@ impl Parser {
             let span = self.span();
             self.advance();
             if self.eat(":") {
-                // `a ?: b`: a unless it is false or nil.
                 let right = self.expression(0)?;
-                left = Node { kind: Kind::Conditional(Box::new(left.clone()), Box::new(left), Box::new(right)), span };
+                left = Node { kind: Kind::Unless(Box::new(left), Box::new(right)), span };
             } else {
                 let then = self.expression(0)?;
                 self.expect(":")?;
@@ -279,25 +305,18 @@ impl Parser {
     }
 
     /// `a < b < c` means `a < b && b < c`.
-    fn comparison(&mut self, mut left: Node, mut operator: Binary, power: u8, mut span: Span) -> Result<Node, ParseError> {
-        let mut root: Option<Node> = None;
-        loop {
+    fn comparison(&mut self, left: Node, first: Binary, power: u8, span: Span) -> Result<Node, ParseError> {
+        let mut rest = vec![(first, self.expression(power.saturating_add(1))?)];
+        while let Some(next) = operator(self.peek()).filter(|next| ordering(*next)) {
             self.chained()?;
-            let right = self.expression(power.saturating_add(1))?;
-            let one = Node { kind: Kind::Binary(operator, Box::new(left), Box::new(right.clone())), span };
-            let whole = match root {
-                Some(before) => Node { kind: Kind::Binary(Binary::And, Box::new(before), Box::new(one)), span },
-                None => one,
-            };
-            match binary(self.peek()) {
-                Some((next, ..)) if ordering(next) => operator = next,
-                _ => return Ok(whole),
-            }
-            span = self.span();
             self.advance();
-            root = Some(whole);
-            left = right;
+            rest.push((next, self.expression(power.saturating_add(1))?));
         }
+        let kind = match <[_; 1]>::try_from(rest) {
+            Ok([(operator, right)]) => Kind::Binary(operator, Box::new(left), Box::new(right)),
+            Err(rest) => Kind::Ordered(Box::new(left), rest),
+        };
+        Ok(Node { kind, span })
     }
 
     fn pipe(&mut self, left: Node) -> Result<Node, ParseError> {

@@ -194,19 +194,18 @@ fn number(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
         }
     }
     let text = rest.get(..end).unwrap_or_default();
-    let bad = || fail(format!("bad number syntax: {text:?}"), at, at + end.max(1));
-    let float_form = !hex && text.contains(['.', 'e', 'E']);
-    let int = if float_form { None } else { parse_int(text) };
+    let wrong = |what: &str| fail(format!("{what}: {text:?}"), at, at + end.max(1));
+    // As Go: a float whose value is whole is a whole number too; what is too large for a whole number, but not for an unsigned one, fails when it runs.
+    let unsigned = text.replace('_', "").parse::<u64>().is_ok();
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-    let (int, float) = match int {
-        Some(n) => (Some(n), n as f64),
-        None => match parse_float(&text.replace('_', "")) {
-            Some(f) if float_form && f.fract() == 0.0 && f.abs() < 9.2e18 => (Some(f as i64), f),
-            Some(f) => (None, f),
-            None => return bad(),
-        },
+    let number = match (parse_int(text), parse_float(&text.replace('_', ""))) {
+        (Some(n), _) => Number { int: Some(n), float: n as f64, is_float: false },
+        (None, Some(f)) if unsigned => Number { int: None, float: f, is_float: false },
+        (None, Some(_)) if !text.contains(['.', 'e', 'E', 'p', 'P']) => return wrong("integer overflow"),
+        (None, Some(f)) => Number { int: (f.fract() == 0.0 && f.abs() < 9.2e18).then_some(f as i64), float: f, is_float: true },
+        (None, None) => return wrong("bad number syntax"),
     };
-    Ok((Token::Number(Number { int, float, is_float: float_form }), end))
+    Ok((Token::Number(number), end))
 }
 
 fn escaped(chars: &mut std::str::CharIndices<'_>, quote: char) -> Option<char> {

@@ -307,7 +307,7 @@ fn word_token(word: String, functions: &dyn Functions) -> Result<Token, String> 
 }
 
 /// Seconds since 1970 of a text that looks like a time in one of the forms that the reference tries.
-fn instant(text: &str) -> Option<f64> {
+pub(super) fn instant(text: &str) -> Option<f64> {
     const LAYOUTS: [&str; 11] = [
         "Mon Jan _2 15:04:05 2006",
         "Mon Jan _2 15:04:05 MST 2006",

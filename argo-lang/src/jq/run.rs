@@ -314,21 +314,25 @@ impl<'m> Machine<'m> {
     }
 
     fn object<'a>(&self, entries: &'a [(Query, Option<Query>)], scope: &'a Scope<'a>, item: &Item, so_far: &Value, out: Out<'_>) -> Flow {
-        let Some(((key, value), rest)) = entries.split_first() else {
+        let Some(((name, value), rest)) = entries.split_first() else {
             self.nesting(so_far)?;
             return out(item.made(so_far.clone()));
         };
-        self.each(key, scope, &item.value, &mut |key| {
+        self.each(name, scope, &item.value, &mut |key| {
             let Value::String(key) = key else {
                 return Err(failure(format!("expected a string for object key but got: {}", ops::shown(&key))));
             };
-            self.each(value.as_ref().unwrap_or(&Query::Identity), scope, &item.value, &mut |value| {
+            let mut add = |value| {
                 let Value::Map(map) = so_far else { return Ok(()) };
                 let mut map = map.as_ref().clone();
                 map.insert(key.clone(), value);
                 self.meter.spend(64 * map.len())?;
                 self.object(rest, scope, item, &Value::Map(map.into()), out)
-            })
+            };
+            match value {
+                Some(value) => self.each(value, scope, &item.value, &mut add),
+                None => self.each(name, scope, &item.value, &mut |name| add(paths::index(&item.value, &name).map_err(failure)?)),
+            }
         })
     }
 

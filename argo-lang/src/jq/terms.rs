@@ -24,12 +24,7 @@ impl Parser {
             },
             Token::Field(name) => Query::Index(Box::new(Query::Identity), Box::new(Query::Literal(name.into()))),
             Token::Variable(name) => Query::Variable(name, span),
-            Token::Symbol("..") => {
-                if matches!(self.peek(), Some(Token::Word(_))) {
-                    return self.unexpected();
-                }
-                Query::RecurseDefault
-            }
+            Token::Symbol("..") => Query::RecurseDefault,
             Token::Symbol(".") => match self.peek().cloned() {
                 Some(Token::String(parts)) => {
                     self.at += 1;
@@ -169,17 +164,15 @@ impl Parser {
             let (key, alone) = match self.peek().cloned() {
                 Some(Token::Variable(name)) => {
                     self.at += 1;
-                    (Query::Literal(name.as_str().into()), Some(Query::Variable(name, span)))
+                    (Query::Literal(name.as_str().into()), Some(Some(Query::Variable(name, span))))
                 }
                 Some(Token::Word(name)) => {
                     self.at += 1;
-                    let key = Query::Literal(name.into());
-                    (key.clone(), Some(Query::Index(Box::new(Query::Identity), Box::new(key))))
+                    (Query::Literal(name.into()), Some(None))
                 }
                 Some(Token::String(parts)) => {
                     self.at += 1;
-                    let key = self.text(None, parts)?;
-                    (key.clone(), Some(Query::Index(Box::new(Query::Identity), Box::new(key))))
+                    (self.text(None, parts)?, Some(None))
                 }
                 Some(Token::Number(n, int)) => {
                     self.at += 1;
@@ -191,7 +184,7 @@ impl Parser {
                     self.expect(")")?;
                     (key, None)
                 }
-                _ => return self.unexpected(),
+                _ => return self.wanted("a key or '}'"),
             };
             if self.eat(":") {
                 let mut steps = vec![self.object_value()?];
@@ -201,9 +194,9 @@ impl Parser {
                 let value = if steps.len() == 1 { steps.pop().unwrap_or(Query::Identity) } else { Query::Pipe(steps) };
                 entries.push((key, Some(value)));
             } else if let Some(value) = alone {
-                entries.push((key, Some(value)));
+                entries.push((key, value));
             } else {
-                return self.unexpected();
+                return self.wanted("':'");
             }
         }
         Ok(Query::Object(entries))

@@ -22,7 +22,7 @@ struct Parser<'a> {
     base: usize,
 }
 
-fn ends_word(c: Option<char>) -> bool {
+pub(super) fn ends_word(c: Option<char>) -> bool {
     c.is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}'))
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Placed {
     pub(super) token: Token,
     pub(super) span: Span,
     pub(super) line: u32,
+    /// Bytes from the start of its line to its end: how the reference counts columns.
+    pub(super) column: usize,
 }
 
 const WORDS: [&str; 22] = [
@@ -33,7 +35,7 @@ fn fail<T>(message: impl Into<String>, line: u32, start: usize, end: usize) -> R
 }
 
 pub(super) fn tokens(text: &[u8]) -> Result<Vec<Placed>, ParseError> {
-    let mut lexer = Lexer { text, at: 0, line: 1 };
+    let mut lexer = Lexer { text, at: 0, line: 1, line_start: 0 };
     // A first line that begins with `#` is left out.
     if text.first() == Some(&b'#') {
         while lexer.peek(0).is_some_and(|b| b != b'\n') {
@@ -44,7 +46,7 @@ pub(super) fn tokens(text: &[u8]) -> Result<Vec<Placed>, ParseError> {
     while lexer.skip()? {
         let (start, line) = (lexer.at, lexer.line);
         let token = lexer.token()?;
-        out.push(Placed { token, span: Span::new(start, lexer.at), line });
+        out.push(Placed { token, span: Span::new(start, lexer.at), line, column: lexer.at - lexer.line_start });
     }
     Ok(out)
 }
@@ -53,6 +55,7 @@ struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
     line: u32,
+    line_start: usize,
 }
 
 impl Lexer<'_> {
@@ -65,6 +68,7 @@ impl Lexer<'_> {
         self.at += 1;
         if b == b'\n' {
             self.line = self.line.saturating_add(1);
+            self.line_start = self.at;
         }
         Some(b)
     }

@@ -104,14 +104,20 @@ impl Parser {
     }
 
     fn unexpected<T>(&self) -> Read<T> {
-        let Some(token) = self.peek() else { return self.fail("<string> at EOF:   syntax error") };
+        self.wrong("syntax")
+    }
+
+    /// An error in the words of the reference.
+    fn wrong<T>(&self, kind: &str) -> Read<T> {
+        let Some(Placed { token, line, column, .. }) = self.tokens.get(self.at) else {
+            return self.fail(&format!("<string> at EOF:   {kind} error"));
+        };
         let shown = match token {
             Token::Name(s) | Token::String(s) => String::from_utf8_lossy(s).into_owned(),
             Token::Word(s) | Token::Symbol(s) => (*s).to_owned(),
             Token::Number(n) => n.to_string(),
         };
-        let message = format!("<string> line:{} near '{shown}':   syntax error", self.line());
-        self.fail(&message)
+        self.fail(&format!("<string> line:{line}(column:{column}) near '{shown}':   {kind} error"))
     }
 
     fn deeper(&mut self) -> Read<()> {
@@ -395,7 +401,11 @@ impl Parser {
             self.expect("=")?;
             return Ok(Stat::Assign(targets, self.expressions()?));
         }
-        if matches!(first.kind, Kind::Call(..) | Kind::Method(..)) { Ok(Stat::Expr(first)) } else { self.unexpected() }
+        if matches!(first.kind, Kind::Call(..) | Kind::Method(..)) {
+            Ok(Stat::Expr(first))
+        } else {
+            self.wrong("parse").map_err(|e: ParseError| e.expecting("'=' or a call: a value alone is no statement"))
+        }
     }
 
     fn expressions(&mut self) -> Read<Vec<Expr>> {
