@@ -40,6 +40,7 @@
 mod budget;
 #[cfg(feature = "cron")]
 pub mod cron;
+mod cursor;
 pub mod depends;
 mod error;
 pub mod expr;
@@ -60,6 +61,7 @@ pub mod jsonpath;
 #[cfg(feature = "lua")]
 pub mod lua;
 mod methods;
+mod nearest;
 mod print;
 pub mod sequence;
 #[cfg(feature = "gjson")]

@@ -2,6 +2,7 @@
 
 use super::ast::{Binary, Kind, Node, Unary};
 use super::{Types, functions};
+use crate::nearest;
 use crate::{ParseError, Span, Value, methods};
 
 /// What an expression is known to be before it runs.
@@ -99,6 +100,11 @@ type Checked = Result<Type, ParseError>;
 
 pub(super) fn check(root: &Node, types: &dyn Types) -> Checked {
     Checker { types, bound: Vec::new(), element: Vec::new() }.node(root)
+}
+
+fn unknown(name: &str, span: Span, called: bool) -> ParseError {
+    let error = ParseError::new(format!("unknown name {name}"), span).naming();
+    if called { error.expecting(nearest::known("function", name, functions::NAMES)) } else { error.expecting("a name that is known here") }
 }
 
 struct Checker<'a> {
@@ -249,7 +255,7 @@ impl Checker<'_> {
             Some(found) => Ok(found),
             None if name == "sprig" => Ok(Type::Map(Box::new(Type::Any))),
             None if functions::known(name) => Ok(Type::Function),
-            None => fail(format!("unknown name {name}"), span),
+            None => Err(unknown(name, span, false)),
         }
     }
 
@@ -411,7 +417,7 @@ impl Checker<'_> {
             match found {
                 Some(Type::Function | Type::Any) => {}
                 Some(other) => return fail(format!("{} is not callable", other.name()), span),
-                None => return fail(format!("unknown name {name}"), span),
+                None => return Err(unknown(name, function.span, true)),
             }
             for argument in arguments {
                 self.node(argument)?;

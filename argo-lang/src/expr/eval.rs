@@ -238,7 +238,7 @@ impl<'a> Scope<'a> {
                 Some(Value::Function(function)) => Value::Function(function),
                 _ if functions::known(name) => return builtins::call(self, name, arguments, span),
                 Some(other) => return Err(RunError::new(format!("{} is not callable", other.kind()), span)),
-                None => return self.name(name, span),
+                None => return self.name(name, function.span),
             };
             return self.apply(&found, arguments, span);
         }

@@ -27,6 +27,7 @@ mod dates;
 mod formats;
 mod functions;
 mod lexer;
+mod objects;
 mod ops;
 mod parser;
 mod paths;
