@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::{ParseError, Span};
+use crate::{ParseError, Span, nearest};
 
 /// Results a task can be asked about, as manifests write them.
 const RESULTS: [&str; 8] = ["Succeeded", "Failed", "Errored", "Skipped", "Omitted", "Daemoned", "AnySucceeded", "AllFailed"];
@@ -109,7 +109,7 @@ impl Logic {
         let logic = parser.any()?;
         parser.blanks();
         if parser.at < text.len() {
-            return Err(parser.error("&&, || or the end was expected here"));
+            return Err(parser.unexpected("'&&', '||' or the end"));
         }
         Ok(logic)
     }
@@ -170,8 +170,15 @@ struct Parser<'t> {
 }
 
 impl Parser<'_> {
-    fn error(&self, message: &str) -> ParseError {
-        ParseError::new(message, Span::new(self.at, self.text.len().min(self.at.saturating_add(1))))
+    fn error(&self, message: impl Into<String>) -> ParseError {
+        let length = self.rest().chars().next().map_or(0, char::len_utf8);
+        ParseError::new(message, Span::new(self.at, self.at.saturating_add(length)))
+    }
+
+    /// That what stands here cannot, and what could.
+    fn unexpected(&self, expected: &'static str) -> ParseError {
+        let found = self.rest().chars().next().map_or("unexpected end".to_owned(), |c| format!("unexpected '{c}'"));
+        self.error(found).expecting(expected)
     }
 
     fn rest(&self) -> &str {
@@ -219,7 +226,8 @@ impl Parser<'_> {
         } else if self.eat("(") {
             let inner = self.any()?;
             if !self.eat(")") {
-                return Err(self.error("a closing bracket was expected here"));
+                self.blanks();
+                return Err(self.unexpected("')', '&&' or '||'"));
             }
             inner
         } else {
@@ -236,17 +244,17 @@ impl Parser<'_> {
         let length = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or_default().to_owned();
         if word.is_empty() {
-            return Err(self.error("a task name was expected here"));
+            return Err(self.unexpected("the name of a task"));
         }
         self.at = self.at.saturating_add(length);
         match word.rsplit_once('.') {
             None => Ok(Logic::Task(word)),
             Some((name, result)) => match TaskResult::parse(result) {
                 Some(result) => Ok(Logic::Result(name.to_owned(), result)),
-                None => Err(ParseError::new(
-                    format!("task result '{result}' for task '{name}' is invalid: it is one of {}", RESULTS.join(", ")),
-                    Span::new(start, self.at),
-                )),
+                None => {
+                    let message = format!("task result '{result}' for task '{name}' is invalid: it is one of {}", RESULTS.join(", "));
+                    Err(ParseError::new(message, Span::new(start, self.at)).expecting(nearest::known("result", result, RESULTS)))
+                }
             },
         }
     }

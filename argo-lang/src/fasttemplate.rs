@@ -8,17 +8,31 @@
 //! assert_eq!(filled, "hello you");
 //! ```
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Budget, Cause, Limit, ParseError, RunError, Span};
 
 /// A text with tags; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     /// Texts around the tags: always one more than tags.
     texts: Arc<[String]>,
     tags: Arc<[(String, Span)]>,
     marks: (Arc<str>, Arc<str>),
+}
+
+/// As it was written.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, end) = &self.marks;
+        let mut tags = self.tags.iter();
+        for text in self.texts.iter() {
+            f.write_str(text)?;
+            tags.next().map_or(Ok(()), |(tag, _)| write!(f, "{start}{tag}{end}"))?;
+        }
+        Ok(())
+    }
 }
 
 impl Template {

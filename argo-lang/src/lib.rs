@@ -17,6 +17,9 @@
 //! | [`fasttemplate`] | ApplicationSets without Go templates | `fasttemplate` |
 //! | [`lua`] | health checks, resource actions, filters and transforms of events | `lua` |
 //!
+//! Programs print (`Display`) in a normal form that reads back as the same program (`==`, which leaves out places and brackets that are not needed); Lua
+//! scripts and gjson paths do not.
+//!
 //! All features are on by default and none brings C code. Nothing here reads a clock, a file or the environment: time and randomness come with the run's [`Env`].
 //!
 //! ```
@@ -37,6 +40,7 @@
 mod budget;
 #[cfg(feature = "cron")]
 pub mod cron;
+mod cursor;
 pub mod depends;
 mod error;
 pub mod expr;
@@ -57,6 +61,8 @@ pub mod jsonpath;
 #[cfg(feature = "lua")]
 pub mod lua;
 mod methods;
+mod nearest;
+mod print;
 pub mod sequence;
 #[cfg(feature = "gjson")]
 pub mod sjson;

@@ -16,6 +16,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,14 +27,27 @@ use crate::{Budget, Env, ParseError, RunError, Span, Value};
 /// Names that an expression may lack for now: its tag then stays as it is, as upstream does.
 const LATE: [&str; 5] = ["item", "retries", "lastRetry", "workflow.status", "workflow.failures"];
 
-/// A text with tags; cheap to clone.
+/// A text with tags; cheap to clone. Two are the same if their tags and the texts around them are.
 #[derive(Clone, Debug)]
 pub struct Template {
     source: Arc<str>,
     pieces: Arc<[Piece]>,
 }
 
-#[derive(Clone, Debug)]
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.pieces == other.pieces
+    }
+}
+
+/// As it was written: blanks in a tag are part of what an unknown one becomes.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
 enum Piece {
     Text(String),
     /// The trimmed name, and the tag as it was written.

@@ -1,4 +1,4 @@
-//! What holds for any text: no language panics on it, errors point into it, and what has a printer reads back as the same.
+//! What holds for any text: no language panics on it, errors point into it, and `depends` reads back as the same (the others: printing.rs).
 #![allow(clippy::unwrap_used)]
 
 use argo_lang::jsonpath::Missing;

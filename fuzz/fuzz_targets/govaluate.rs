@@ -1,9 +1,14 @@
-//! Nothing here panics, hangs or overflows.
+//! Nothing here panics, hangs or overflows, and what is printed reads back as the same.
 #![no_main]
 
-use argo_fuzz::{BUDGET, none};
+use argo_fuzz::{BUDGET, none, reads_back};
+use argo_lang::govaluate::Program;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(p) = argo_lang::govaluate::Program::parse(text, &|_: &str| None) { let _ = p.run(&none, &BUDGET); }
+    let parse = |text: &str| Program::parse(text, &|_: &str| None);
+    if let Ok(program) = parse(text) {
+        let _ = program.run(&none, &BUDGET);
+        reads_back(&program, parse);
+    }
 });

@@ -1,9 +1,13 @@
-//! Nothing here panics, hangs or overflows.
+//! Nothing here panics, hangs or overflows, and what is printed reads back as the same.
 #![no_main]
 
-use argo_fuzz::{BUDGET, document, none};
+use argo_fuzz::{BUDGET, document, none, reads_back};
+use argo_lang::jq::Program;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(p) = argo_lang::jq::Program::parse(text) { let _ = p.run(&document(), &none, &BUDGET); }
+    if let Ok(program) = Program::parse(text) {
+        let _ = program.run(&document(), &none, &BUDGET);
+        reads_back(&program, Program::parse);
+    }
 });

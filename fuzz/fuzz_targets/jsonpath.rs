@@ -1,9 +1,13 @@
-//! Nothing here panics, hangs or overflows.
+//! Nothing here panics, hangs or overflows, and what is printed reads back as the same.
 #![no_main]
 
-use argo_fuzz::{BUDGET, document};
+use argo_fuzz::{BUDGET, document, reads_back};
+use argo_lang::jsonpath::{Missing, Program};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(p) = argo_lang::jsonpath::Program::parse(text) { let _ = p.run(&document(), argo_lang::jsonpath::Missing::Error, &BUDGET); }
+    if let Ok(program) = Program::parse(text) {
+        let _ = program.run(&document(), Missing::Error, &BUDGET);
+        reads_back(&program, Program::parse);
+    }
 });

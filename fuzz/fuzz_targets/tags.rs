@@ -1,9 +1,13 @@
-//! Nothing here panics, hangs or overflows.
+//! Nothing here panics, hangs or overflows, and what is printed reads back as the same.
 #![no_main]
 
-use argo_fuzz::none;
+use argo_fuzz::{none, reads_back};
+use argo_lang::tags::{Policy, Template};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Ok(t) = argo_lang::tags::Template::parse(text) { let _ = t.render(&none, argo_lang::tags::Policy::RefuseUnknown).map_err(|e| e.render(text)); }
+    if let Ok(template) = Template::parse(text) {
+        let _ = template.render(&none, Policy::RefuseUnknown).map_err(|error| error.render(text));
+        reads_back(&template, Template::parse);
+    }
 });

@@ -433,4 +433,11 @@ mod tests {
         assert!(read("1Gi") > read("1G"));
         assert_eq!(read("100m").value(), 1);
     }
+
+    #[test]
+    fn the_largest_ones_read_back() {
+        assert_eq!("100E10000".parse::<Quantity>(), Err(QuantityError::Numeric));
+        let largest = read(&format!("{}0e9000", "9".repeat(998)));
+        assert_eq!(read(&largest.to_string()), largest);
+    }
 }

@@ -4,7 +4,7 @@ use num_bigint::{BigInt, Sign};
 
 use super::{Amount, Format, Quantity, QuantityError, power};
 
-/// Largest exponent that is worked with; Go would go on until memory ends.
+/// Largest power of ten that is worked with, and longest text; Go would go on until memory ends.
 const MOST_EXPONENT: i32 = 10_000;
 /// Finest scale: one billionth.
 const NANO: i32 = -9;
@@ -75,7 +75,9 @@ impl std::str::FromStr for Quantity {
         }
         let parts = split(text)?;
         let (base, exponent, format) = interpret(parts.suffix).ok_or(QuantityError::Suffix)?;
-        if !(-MOST_EXPONENT..=MOST_EXPONENT).contains(&exponent) || text.len() > usize::try_from(MOST_EXPONENT).unwrap_or(0) {
+        // With its digits too: the canonical form may move them all into the exponent.
+        let length = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
+        if exponent < -MOST_EXPONENT || exponent.saturating_add(length(parts.whole)) > MOST_EXPONENT || length(text) > MOST_EXPONENT {
             return Err(QuantityError::Numeric);
         }
         if let Some(quantity) = small(text, &parts, base, exponent, format) {

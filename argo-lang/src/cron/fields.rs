@@ -1,39 +1,66 @@
 //! Fields of a schedule.
 
 use super::{Fields, Format, STAR};
+use crate::{ParseError, Span};
 
 struct Bounds {
+    what: &'static str,
     low: u32,
     high: u32,
     names: &'static [&'static str],
 }
 
-const SECONDS: Bounds = Bounds { low: 0, high: 59, names: &[] };
-const HOURS: Bounds = Bounds { low: 0, high: 23, names: &[] };
-const DAYS: Bounds = Bounds { low: 1, high: 31, names: &[] };
-const MONTHS: Bounds =
-    Bounds { low: 1, high: 12, names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"] };
-const WEEKDAYS: Bounds = Bounds { low: 0, high: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
+const SECONDS: Bounds = Bounds { what: "a second or minute", low: 0, high: 59, names: &[] };
+const HOURS: Bounds = Bounds { what: "an hour", low: 0, high: 23, names: &[] };
+const DAYS: Bounds = Bounds { what: "a day of the month", low: 1, high: 31, names: &[] };
+const MONTHS: Bounds = Bounds {
+    what: "a month",
+    low: 1,
+    high: 12,
+    names: &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
+};
+const WEEKDAYS: Bounds = Bounds { what: "a day of the week", low: 0, high: 6, names: &["sun", "mon", "tue", "wed", "thu", "fri", "sat"] };
 
-pub(super) fn parse(text: &str, format: Format) -> Result<Fields, String> {
-    let parts: Vec<&str> = text.split_whitespace().collect();
+/// Reads the fields of a schedule; `place` is where they are in its text.
+pub(super) fn parse(text: &str, place: Span, format: Format) -> Result<Fields, ParseError> {
+    let mut at = place.start;
+    let mut parts = Vec::new();
+    for piece in text.split_inclusive(char::is_whitespace) {
+        let word = piece.trim();
+        if !word.is_empty() {
+            parts.push((word, Span::new(at, at.saturating_add(word.len()))));
+        }
+        at = at.saturating_add(piece.len());
+    }
     let most = if format.seconds { 6 } else { 5 };
     let least = most - usize::from(format.optional_weekday);
     if parts.len() < least || parts.len() > most {
-        let shown = parts.join(" ");
+        let shown = parts.iter().map(|(part, _)| *part).collect::<Vec<_>>().join(" ");
         let wanted = if least == most { format!("exactly {most}") } else { format!("{least} to {most}") };
-        return Err(format!("expected {wanted} fields, found {}: [{shown}]", parts.len()));
+        let message = format!("expected {wanted} fields, found {}: [{shown}]", parts.len());
+        let place = parts.get(most).map_or(Span::new(place.end, place.end), |(_, span)| *span);
+        let all = "minute, hour, day of month, month and day of week, or a descriptor such as @daily";
+        return Err(ParseError::new(message, place).expecting(all));
     }
     let mut parts = parts.into_iter();
-    let mut next = |default: &'static str| parts.next().unwrap_or(default);
-    let second = if format.seconds { field(next("0"), &SECONDS)? } else { 1 };
+    let mut next = |default: &'static str, bounds: &Bounds| {
+        let (part, span) = parts.next().unwrap_or((default, place));
+        field(part, bounds).map_err(|message| {
+            let names = match (bounds.names.first(), bounds.names.last()) {
+                (Some(first), Some(last)) => format!(", or {first} to {last}"),
+                _ => String::new(),
+            };
+            ParseError::new(message, span).expecting(format!("{} from {} to {}{names}", bounds.what, bounds.low, bounds.high))
+        })
+    };
+    let second = if format.seconds { next("0", &SECONDS)? } else { 1 };
     Ok(Fields {
         second,
-        minute: field(next("0"), &SECONDS)?,
-        hour: field(next("0"), &HOURS)?,
-        day: field(next("*"), &DAYS)?,
-        month: field(next("*"), &MONTHS)?,
-        weekday: field(next("*"), &WEEKDAYS)?,
+        minute: next("0", &SECONDS)?,
+        hour: next("0", &HOURS)?,
+        day: next("*", &DAYS)?,
+        month: next("*", &MONTHS)?,
+        weekday: next("*", &WEEKDAYS)?,
     })
 }
 
@@ -90,6 +117,40 @@ fn range(text: &str, bounds: &Bounds) -> Result<u64, String> {
 pub(super) fn bits(start: u32, end: u32, step: u32) -> u64 {
     let step = usize::try_from(step).unwrap_or(usize::MAX).max(1);
     (start..=end.min(62)).step_by(step).fold(0, |bits, n| bits | 1 << n)
+}
+
+/// The fields as a schedule has them; that of seconds only if it is not 0 alone.
+pub(super) fn print(fields: &Fields) -> String {
+    let all = [
+        (fields.second, &SECONDS),
+        (fields.minute, &SECONDS),
+        (fields.hour, &HOURS),
+        (fields.day, &DAYS),
+        (fields.month, &MONTHS),
+        (fields.weekday, &WEEKDAYS),
+    ];
+    let skipped = usize::from(fields.second == 1);
+    all.iter().skip(skipped).map(|(bits, bounds)| print_one(*bits, bounds)).collect::<Vec<_>>().join(" ")
+}
+
+fn print_one(field: u64, bounds: &Bounds) -> String {
+    if field & STAR != 0 {
+        return "*".to_owned();
+    }
+    let stepped = (2..=bounds.high).find(|step| field == bits(bounds.low, bounds.high, *step) && field.count_ones() > 2);
+    if let Some(step) = stepped {
+        return format!("*/{step}");
+    }
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for n in (bounds.low..=bounds.high).filter(|n| field >> n & 1 == 1) {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == n => *last = n,
+            _ => runs.push((n, n)),
+        }
+    }
+    let shown: Vec<String> = runs.iter().map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") }).collect();
+    // A comma alone is a field without any value.
+    if shown.is_empty() { ",".to_owned() } else { shown.join(",") }
 }
 
 fn number(text: &str, names: &[&str]) -> Result<u32, String> {

@@ -18,12 +18,14 @@
 //! Differences on purpose: where the reference never returns (a zone that has no midnight on a wanted day) there is an error, and none of
 //! its panics.
 
+use std::fmt;
+
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::go::{time, zone};
-use crate::{ParseError, Span};
+use crate::{ParseError, Span, nearest};
 
 mod clock;
 mod exclusions;
@@ -51,17 +53,37 @@ impl Format {
 }
 
 /// A schedule; cheap to copy about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     when: When,
     zone: Option<TimeZone>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum When {
     Fields(Fields),
     /// Nanoseconds.
     Every(i64),
+}
+
+/// In a normal form, which reads back as the same schedule: five fields of numbers, in the standard format. A field of seconds, for
+/// [`Format::seconds`], comes first where the schedule fires at others than 0.
+///
+/// ```
+/// let schedule = argo_lang::cron::Schedule::parse("TZ=Europe/Berlin */15 9-17 ? JAN,mar MON-FRI").unwrap();
+/// assert_eq!(schedule.to_string(), "TZ=Europe/Berlin */15 9-17 * 1,3 1-5");
+/// assert_eq!(argo_lang::cron::Schedule::parse("@daily").unwrap().to_string(), "0 0 * * *");
+/// ```
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.zone.as_ref().and_then(TimeZone::iana_name) {
+            write!(f, "TZ={name} ")?;
+        }
+        match &self.when {
+            When::Every(nanos) => write!(f, "@every {}", time::duration_text(*nanos)),
+            When::Fields(fields) => f.write_str(&fields::print(fields)),
+        }
+    }
 }
 
 /// The values of each field as bits; the highest says that the field is `*`.
@@ -106,29 +128,42 @@ impl Schedule {
     /// # Errors
     /// When it is none.
     pub fn parse_as(spec: &str, format: Format) -> Result<Self, ParseError> {
-        let whole = Span::new(0, spec.len());
-        let fail = |message: String| ParseError::new(message, whole);
+        let wrong = |message: String, span: Span, expected: String| ParseError::new(message, span).expecting(expected);
+        let fields = "five fields, such as 0 9 * * 1-5";
         if spec.is_empty() {
-            return Err(fail("empty spec string".to_owned()));
+            return Err(wrong("empty spec string".to_owned(), Span::whole(spec), fields.to_owned()));
         }
         let mut rest = spec;
         let mut found = None;
-        if spec.starts_with("TZ=") || spec.starts_with("CRON_TZ=") {
-            let (_, after) = spec.split_once('=').unwrap_or((spec, ""));
+        if let Some(after) = spec.strip_prefix("CRON_TZ=").or_else(|| spec.strip_prefix("TZ=")) {
             let Some((name, tail)) = after.split_once(' ') else {
-                return Err(fail(format!("no schedule after the time zone in {spec:?}")));
+                let end = Span::new(spec.len(), spec.len());
+                return Err(wrong(format!("no schedule after the time zone in {spec:?}"), end, format!("a blank and {fields}")));
             };
-            let zone = zone::load(name).ok_or_else(|| fail(format!("provided bad location {name}: unknown time zone {name}")))?;
+            let Some(zone) = zone::load(name) else {
+                let span = Span::new(0, name.len()).shifted(spec.len().saturating_sub(after.len()));
+                let message = format!("provided bad location {name}: unknown time zone {name}");
+                return Err(wrong(message, span, nearest::known("time zone", name, zone::names())));
+            };
             found = Some(zone);
             rest = tail.trim();
         }
+        // Nothing but blanks is left out behind it.
+        let end = spec.trim_end().len();
+        let place = Span::new(end.saturating_sub(rest.trim_end().len()), end);
         let when = if rest.starts_with('@') {
             if !format.descriptors {
-                return Err(fail(format!("parser does not accept descriptors: {rest}")));
+                return Err(wrong(format!("parser does not accept descriptors: {rest}"), place, fields.to_owned()));
             }
-            descriptor(rest).map_err(fail)?
+            descriptor(rest).map_err(|message| {
+                let expected = match rest.split_once(' ') {
+                    Some(("@every", _)) => "a duration such as 90s or 1h30m".to_owned(),
+                    _ => nearest::known("descriptor", rest, DESCRIPTORS),
+                };
+                wrong(message, place, expected)
+            })?
         } else {
-            When::Fields(fields::parse(rest, format).map_err(fail)?)
+            When::Fields(fields::parse(rest, place, format)?)
         };
         Ok(Self { when, zone: found })
     }
@@ -221,6 +256,9 @@ impl Fields {
             && bit(self.second, t.second())
     }
 }
+
+/// Names of schedules.
+const DESCRIPTORS: [&str; 8] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly", "@every 1h"];
 
 fn descriptor(text: &str) -> Result<When, String> {
     let star = |low: u32, high: u32| fields::bits(low, high, 1) | STAR;

@@ -13,6 +13,33 @@ pub(super) struct Node {
     pub(super) span: Span,
 }
 
+/// Places do not count. Chains of operators, which are as deep as they are long, are compared in a loop.
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut a, mut b) = (self, other);
+        while let (Kind::Binary(p, left, right), Kind::Binary(q, l, r)) = (&a.kind, &b.kind) {
+            if p != q || right != r {
+                return false;
+            }
+            (a, b) = (left, l);
+        }
+        a.kind == b.kind
+    }
+}
+
+/// A constant pattern: compiled once, or why it is none.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    pub(super) text: Arc<str>,
+    pub(super) compiled: Result<Arc<Regex>, String>,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unary {
     Not,
@@ -45,7 +72,7 @@ pub(super) enum Binary {
     Power,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Literal(Value),
     Name(String),
@@ -53,9 +80,13 @@ pub(super) enum Kind {
     Pointer(String),
     Unary(Unary, Box<Node>),
     Binary(Binary, Box<Node>, Box<Node>),
-    /// `x matches "pattern"`: the pattern compiled once, or why it is none.
-    Matches(Box<Node>, Result<Arc<Regex>, String>),
+    /// `a < b <= c`: all of them, each operand evaluated once.
+    Ordered(Box<Node>, Vec<(Binary, Node)>),
+    /// `x matches "pattern"`.
+    Matches(Box<Node>, Pattern),
     Conditional(Box<Node>, Box<Node>, Box<Node>),
+    /// `a ?: b`: the first unless it is false.
+    Unless(Box<Node>, Box<Node>),
     /// `a.b`, `a[b]`; with `?.` nothing is looked up in nil.
     Member {
         of: Box<Node>,
@@ -90,7 +121,11 @@ pub(super) fn names(node: &Node, out: &mut BTreeSet<String>) {
     match &node.kind {
         Kind::Literal(_) | Kind::Name(_) | Kind::Pointer(_) => {}
         Kind::Unary(_, a) | Kind::Chain(a) | Kind::Matches(a, _) => each(&[a]),
-        Kind::Binary(_, a, b) | Kind::Let(_, a, b) => each(&[a, b]),
+        Kind::Binary(_, a, b) | Kind::Let(_, a, b) | Kind::Unless(a, b) => each(&[a, b]),
+        Kind::Ordered(first, rest) => {
+            each(&[first]);
+            rest.iter().for_each(|(_, n)| each(&[n]));
+        }
         Kind::Conditional(a, b, c) => each(&[a, b, c]),
         Kind::Member { of, property, .. } => each(&[of, property]),
         Kind::Slice(a, b, c) => {
@@ -137,9 +172,13 @@ pub(super) fn too_high(root: &Node, most: usize) -> bool {
                 push(b.as_ref());
                 waiting.push((a, if matches!(a.kind, Kind::Binary(..)) { height } else { below }));
             }
-            Kind::Let(_, a, b) | Kind::Member { of: a, property: b, .. } => {
+            Kind::Let(_, a, b) | Kind::Unless(a, b) | Kind::Member { of: a, property: b, .. } => {
                 push(a.as_ref());
                 push(b.as_ref());
+            }
+            Kind::Ordered(first, rest) => {
+                push(first.as_ref());
+                rest.iter().for_each(|(_, n)| push(n));
             }
             Kind::Conditional(a, b, c) => [a, b, c].into_iter().for_each(|n| push(n.as_ref())),
             Kind::Slice(a, b, c) => {

@@ -2,6 +2,7 @@
 
 use super::ast::{Binary, Kind, Node, Unary};
 use super::{Types, functions};
+use crate::nearest;
 use crate::{ParseError, Span, Value, methods};
 
 /// What an expression is known to be before it runs.
@@ -101,6 +102,11 @@ pub(super) fn check(root: &Node, types: &dyn Types) -> Checked {
     Checker { types, bound: Vec::new(), element: Vec::new() }.node(root)
 }
 
+fn unknown(name: &str, span: Span, called: bool) -> ParseError {
+    let error = ParseError::new(format!("unknown name {name}"), span).naming();
+    if called { error.expecting(nearest::known("function", name, functions::NAMES)) } else { error.expecting("a name that is known here") }
+}
+
 struct Checker<'a> {
     types: &'a dyn Types,
     bound: Vec<(String, Type)>,
@@ -127,7 +133,7 @@ impl Checker<'_> {
             },
             Kind::Unary(operator, operand) => self.unary(*operator, operand, span),
             Kind::Matches(operand, pattern) => {
-                if let Err(error) = pattern {
+                if let Err(error) = &pattern.compiled {
                     return fail(error.clone(), span);
                 }
                 match self.node(operand)? {
@@ -144,7 +150,8 @@ impl Checker<'_> {
                 }
                 let mut of = self.node(at)?;
                 for (operator, left, right, span) in spine.into_iter().rev() {
-                    of = self.binary(operator, of, left, right, span)?;
+                    let types = (of, self.node(right)?);
+                    of = self.binary(operator, (left, right), types, span)?;
                 }
                 Ok(of)
             }
@@ -160,6 +167,23 @@ impl Checker<'_> {
                     (a, Type::Nil) => a,
                     _ => Type::Any,
                 })
+            }
+            Kind::Unless(first, otherwise) => {
+                let of = self.node(first)?;
+                if !matches!(of, Type::Bool | Type::Any) {
+                    return fail(format!("non-bool expression (type {}) used as condition", of.name()), first.span);
+                }
+                let otherwise = self.node(otherwise)?;
+                Ok(if of == otherwise || otherwise == Type::Nil { of } else { Type::Any })
+            }
+            Kind::Ordered(first, rest) => {
+                let mut left = (first.as_ref(), self.node(first)?);
+                for (operator, right) in rest {
+                    let of = self.node(right)?;
+                    self.binary(*operator, (left.0, right), (left.1, of.clone()), span)?;
+                    left = (right, of);
+                }
+                Ok(Type::Bool)
             }
             Kind::Chain(inner) => self.node(inner),
             Kind::Member { of, property, optional } => self.member(of, property, *optional, span),
@@ -231,7 +255,7 @@ impl Checker<'_> {
             Some(found) => Ok(found),
             None if name == "sprig" => Ok(Type::Map(Box::new(Type::Any))),
             None if functions::known(name) => Ok(Type::Function),
-            None => fail(format!("unknown name {name}"), span),
+            None => Err(unknown(name, span, false)),
         }
     }
 
@@ -248,9 +272,8 @@ impl Checker<'_> {
         fail(format!("invalid operation: {symbol} (mismatched type {})", of.name()), span)
     }
 
-    fn binary(&mut self, operator: Binary, l: Type, left: &Node, right: &Node, span: Span) -> Checked {
+    fn binary(&self, operator: Binary, (left, right): (&Node, &Node), (l, r): (Type, Type), span: Span) -> Checked {
         use Binary as B;
-        let r = self.node(right)?;
         let either = |fits: fn(&Type) -> bool| (l.is_any() || fits(&l)) && (r.is_any() || fits(&r));
         let number: fn(&Type) -> bool = Type::is_number;
         let unknown = l.is_any() || r.is_any();
@@ -394,7 +417,7 @@ impl Checker<'_> {
             match found {
                 Some(Type::Function | Type::Any) => {}
                 Some(other) => return fail(format!("{} is not callable", other.name()), span),
-                None => return fail(format!("unknown name {name}"), span),
+                None => return Err(unknown(name, function.span, true)),
             }
             for argument in arguments {
                 self.node(argument)?;

@@ -67,7 +67,15 @@ impl<'a> Scope<'a> {
             Kind::Name(name) => self.name(name, node.span),
             Kind::Pointer(which) => self.pointer(which, node.span),
             Kind::Unary(operator, operand) => unary(*operator, &self.eval(operand)?, node.span),
-            Kind::Matches(operand, pattern) => match (self.eval(operand)?, pattern) {
+            Kind::Ordered(first, rest) => self.ordered(first, rest, node.span),
+            Kind::Unless(first, otherwise) => {
+                if self.truth(first)? {
+                    Ok(Value::Bool(true))
+                } else {
+                    self.eval(otherwise)
+                }
+            }
+            Kind::Matches(operand, pattern) => match (self.eval(operand)?, &pattern.compiled) {
                 (Value::String(s), Ok(pattern)) => Ok(Value::Bool(pattern.is_match(&s))),
                 (_, Err(error)) => Err(RunError::new(error.clone(), node.span)),
                 (other, _) => {
@@ -113,6 +121,18 @@ impl<'a> Scope<'a> {
                 Ok(last)
             }
         }
+    }
+
+    fn ordered(self, first: &Node, rest: &[(Binary, Node)], span: Span) -> Run {
+        let mut left = self.eval(first)?;
+        for (operator, right) in rest {
+            let right = self.eval(right)?;
+            if compute(*operator, &left, &right, span)? != Value::Bool(true) {
+                return Ok(Value::Bool(false));
+            }
+            left = right;
+        }
+        Ok(Value::Bool(true))
     }
 
     pub(super) fn truth(self, node: &Node) -> Result<bool, RunError> {
@@ -218,7 +238,7 @@ impl<'a> Scope<'a> {
                 Some(Value::Function(function)) => Value::Function(function),
                 _ if functions::known(name) => return builtins::call(self, name, arguments, span),
                 Some(other) => return Err(RunError::new(format!("{} is not callable", other.kind()), span)),
-                None => return self.name(name, span),
+                None => return self.name(name, function.span),
             };
             return self.apply(&found, arguments, span);
         }

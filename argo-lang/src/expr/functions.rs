@@ -3,7 +3,7 @@
 use super::check::Type;
 
 /// Names of all functions.
-const NAMES: [&str; 75] = [
+pub(super) const NAMES: [&str; 75] = [
     "abs",
     "all",
     "any",

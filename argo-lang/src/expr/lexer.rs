@@ -35,7 +35,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
             continue;
         }
         if rest.starts_with("/*") {
-            let end = rest.find("*/").ok_or_else(|| ParseError::new("unclosed comment", Span::new(start, text.len())))?;
+            let end = rest.find("*/").ok_or_else(|| ParseError::new("unclosed comment", Span::new(start, text.len())).expecting("'*/'"))?;
             at = at.saturating_add(end).saturating_add(2);
             continue;
         }
@@ -53,10 +53,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
         } else if let Some(symbol) = SYMBOLS.iter().find(|s| rest.starts_with(**s)) {
             (Token::Symbol(symbol), symbol.len())
         } else {
-            return Err(ParseError::new(
-                format!("unrecognized character: {first:?}"),
-                Span::new(start, start.saturating_add(first.len_utf8())),
-            ));
+            let span = Span::new(start, start.saturating_add(first.len_utf8()));
+            return Err(ParseError::new(format!("unrecognized character: {first:?}"), span).expecting("a value or an operator"));
         };
         at = at.saturating_add(length);
         out.push((token, Span::new(start, at)));
@@ -65,11 +63,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Span)>, ParseError> {
     Ok(out)
 }
 
-fn is_start(c: char) -> bool {
+pub(super) fn is_start(c: char) -> bool {
     c == '_' || c == '$' || c.is_alphabetic()
 }
 
-fn is_part(c: char) -> bool {
+pub(super) fn is_part(c: char) -> bool {
     is_start(c) || c.is_alphanumeric()
 }
 
@@ -80,6 +78,7 @@ fn number(rest: &str, start: usize) -> Result<(Token, usize), ParseError> {
             format!("bad number syntax: {:?}", rest.get(..length).unwrap_or_default()),
             Span::new(start, start.saturating_add(length)),
         )
+        .expecting("a number such as 10, 0.5, 1e6 or 0x1f")
     };
     let radix = match (bytes.first(), bytes.get(1)) {
         (Some(b'0'), Some(b'x' | b'X')) => Some(16),
@@ -123,11 +122,17 @@ fn number(rest: &str, start: usize) -> Result<(Token, usize), ParseError> {
 }
 
 fn string(rest: &str, quote: char, start: usize) -> Result<(Token, usize), ParseError> {
-    let unclosed = || ParseError::new("literal not terminated", Span::new(start, start.saturating_add(rest.len())));
+    let unclosed = || {
+        ParseError::new("literal not terminated", Span::new(start, start.saturating_add(rest.len())))
+            .expecting(format!("a closing {quote}"))
+    };
+    let no_escape = |at: usize| {
+        ParseError::new("invalid char escape", Span::new(at, at.saturating_add(1))).expecting("an escape such as \\n, \\x41 or \\u00e9")
+    };
     let mut out = String::new();
     let mut chars = rest.char_indices().skip(1);
     while let Some((at, c)) = chars.next() {
-        let here = || Span::new(start.saturating_add(at), start.saturating_add(at).saturating_add(1));
+        let here = start.saturating_add(at);
         if c == quote && c == '`' && rest.get(at.saturating_add(1)..).is_some_and(|r| r.starts_with('`')) {
             out.push('`');
             chars.next();
@@ -147,7 +152,7 @@ fn string(rest: &str, quote: char, start: usize) -> Result<(Token, usize), Parse
         let mut code = |digits: usize, radix: u32, first: u32| -> Result<u32, ParseError> {
             (0..digits).try_fold(first, |n, _| {
                 let digit = chars.next().and_then(|(_, c)| c.to_digit(radix));
-                digit.and_then(|d| n.checked_mul(radix)?.checked_add(d)).ok_or_else(|| ParseError::new("invalid char escape", here()))
+                digit.and_then(|d| n.checked_mul(radix)?.checked_add(d)).ok_or_else(|| no_escape(here))
             })
         };
         let value = match escape {
@@ -163,11 +168,11 @@ fn string(rest: &str, quote: char, start: usize) -> Result<(Token, usize), Parse
             'u' => code(4, 16, 0)?,
             'U' => code(8, 16, 0)?,
             '0'..='7' => code(2, 8, escape.to_digit(8).unwrap_or_default())?,
-            _ => return Err(ParseError::new("invalid char escape", here())),
+            _ => return Err(no_escape(here)),
         };
         // Half of a surrogate pair is no character: Go writes the replacement.
         let half = (0xd800..0xe000).contains(&value).then_some('\u{fffd}');
-        out.push(char::from_u32(value).or(half).ok_or_else(|| ParseError::new("invalid char escape", here()))?);
+        out.push(char::from_u32(value).or(half).ok_or_else(|| no_escape(here))?);
     }
     Err(unclosed())
 }

@@ -17,6 +17,7 @@
 //! that a slice which cuts a character in two gives the replacement character; whole numbers of all Go types are one type.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::error::check_length;
@@ -31,6 +32,7 @@ mod functions;
 mod jsonpath;
 mod lexer;
 mod parser;
+mod print;
 
 use ast::Node;
 pub use check::Type;
@@ -40,6 +42,25 @@ pub use check::Type;
 pub struct Program {
     source: Arc<str>,
     root: Arc<Node>,
+}
+
+/// The same tree; how it was written does not count.
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+/// In a normal form, which reads back as the same program: one way to write each operator, and no brackets but those that are needed.
+///
+/// ```
+/// let program = argo_lang::expr::Program::parse("(a.b)['c'] and not(x | len() > 2)").unwrap();
+/// assert_eq!(program.to_string(), "a.b.c && !(len(x) > 2)");
+/// ```
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::print(&self.root))
+    }
 }
 
 /// The types of an environment's names, for [`Program::check`].
@@ -151,6 +172,7 @@ mod tests {
             ("string(date('2024-02-29') + duration('24h'))", "\"2024-03-01 00:00:00 +0000 UTC\""),
             ("x?.b?.c ?? 'none'", "\"none\""),
             ("reduce(x.a, #acc + #, 0)", "6"),
+            ("[1 < 2 <= 2 > 3, false ?: 'b', true ?: 'b']", "[false,\"b\",true]"),
         ] {
             assert_eq!(run(text).unwrap().to_json_text().unwrap(), expected, "{text}");
         }
@@ -173,6 +195,8 @@ mod tests {
             "map(1..900000, map(1..900000, #))".to_owned(),
             "repeat(repeat('aaaaaaaaaa', 999999), 999999)".to_owned(),
             format!("{}1{}", "if true {".repeat(50_000), "} else {1}".repeat(50_000)),
+            format!("{}true{}", "(".repeat(70), " ?: false)".repeat(70)),
+            format!("{}1{}", "1 < (1 < ".repeat(70), " < 1) < 1".repeat(70)),
         ] {
             let _ = run(&text);
         }

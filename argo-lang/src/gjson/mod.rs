@@ -13,6 +13,8 @@
 //! Keys with dots, wildcards, `#`, queries `#(…)` and `#(…)#`, pipes, multipaths `{a,b}` and `[a,b]`, literals `!1`, modifiers, JSON lines (`..`). The text
 //! is not checked first: what is malformed is read as far as it goes, as the reference does.
 //!
+//! A path is a text that is read as far as each step needs it, not a program: there is nothing to print but the path itself.
+//!
 //! Differences on purpose: nesting and work of a path are bounded.
 
 use std::borrow::Cow;

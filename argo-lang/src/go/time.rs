@@ -1,4 +1,4 @@
-//! Durations and layouts of Go's `time`.
+//! Durations and layouts of Go's `time`. A layout is its own printed form: it is read anew with each use.
 //!
 //! ```
 //! use argo_lang::go::time;

@@ -19,3 +19,10 @@ pub fn load(name: &str) -> Option<TimeZone> {
     let zone = ZONES.get_or_init(TimeZoneDatabase::bundled).get(name).ok()?;
     (zone.iana_name() == Some(name)).then_some(zone)
 }
+
+/// Names of all zones.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+    let all = || ZONES.get_or_init(TimeZoneDatabase::bundled).available().map(|name| name.to_string()).collect();
+    NAMES.get_or_init(all).iter().map(String::as_str)
+}

@@ -26,6 +26,11 @@ const TABLE: [(&str, usize, usize); 17] = [
     ("gt", 2, 2),
 ];
 
+/// Names of the functions of the language.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|(name, ..)| *name).chain(["ge"])
+}
+
 pub(super) fn known(name: &str) -> bool {
     name == "ge" || TABLE.iter().any(|(n, ..)| *n == name)
 }

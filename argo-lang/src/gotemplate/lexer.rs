@@ -32,8 +32,8 @@ pub(super) enum Piece {
     Action(Vec<(Token, Span)>, Span),
 }
 
-fn fail<T>(message: impl Into<String>, start: usize, end: usize) -> Result<T, ParseError> {
-    Err(ParseError::new(message, Span::new(start, end)))
+fn wrong<T>(message: impl Into<String>, start: usize, end: usize, expected: &'static str) -> Result<T, ParseError> {
+    Err(ParseError::new(message, Span::new(start, end)).expecting(expected))
 }
 
 fn blank(c: char) -> bool {
@@ -68,13 +68,13 @@ pub(super) fn pieces(source: &str) -> Result<Vec<Piece>, ParseError> {
         }
         if part(inside, source.len()).starts_with("/*") {
             let body = part(inside + 2, source.len());
-            let Some(length) = body.find("*/") else { return fail("unclosed comment", open, source.len()) };
+            let Some(length) = body.find("*/") else { return wrong("unclosed comment", open, source.len(), "'*/'") };
             let tail_at = inside + 2 + length + 2;
             let tail = part(tail_at, source.len());
             trim = tail.starts_with(blank) && tail.get(1..).is_some_and(|t| t.starts_with("-}}"));
             let skip = if trim { 2 } else { 0 };
             if !part(tail_at + skip, source.len()).starts_with("}}") {
-                return fail("comment ends before closing delimiter", open, tail_at);
+                return wrong("comment ends before closing delimiter", open, tail_at, "'}}' right after '*/'");
             }
             at = tail_at + skip + 2;
             continue;
@@ -96,17 +96,17 @@ fn action(source: &str, mut at: usize, open: usize) -> Result<(Tokens, usize, bo
         let trims = rest.starts_with(blank) && rest.get(1..).is_some_and(|r| r.starts_with("-}}"));
         if trims || rest.starts_with("}}") {
             if depth > 0 {
-                return fail("unclosed left paren", open, at);
+                return wrong("unclosed left paren", open, at, "')'");
             }
             return Ok((out, at + if trims { 4 } else { 2 }, trims));
         }
-        let Some(first) = rest.chars().next() else { return fail("unclosed action", open, at) };
+        let Some(first) = rest.chars().next() else { return wrong("unclosed action", open, at, "'}}'") };
         let (token, length) = token(rest, first, at)?;
         match token {
             Token::Open => depth += 1,
             Token::Close => match depth.checked_sub(1) {
                 Some(less) => depth = less,
-                None => return fail("unexpected right paren", at, at + 1),
+                None => return wrong("unexpected right paren", at, at + 1, "'}}' or a '(' before it"),
             },
             _ => {}
         }
@@ -133,7 +133,8 @@ fn token(rest: &str, first: char, at: usize) -> Result<(Token, usize), ParseErro
     let name = |from: usize| -> Result<(String, usize), ParseError> {
         let end = name_end(from);
         if let Err(c) = ends_well(rest.get(end..).unwrap_or_default()) {
-            return fail(format!("bad character U+{:04X} '{c}'", u32::from(c)), at + end, at + end + c.len_utf8());
+            let message = format!("bad character U+{:04X} '{c}'", u32::from(c));
+            return wrong(message, at + end, at + end + c.len_utf8(), "a blank, a dot or '}}': other names are read with index");
         }
         Ok((rest.get(from..end).unwrap_or_default().to_owned(), end))
     };
@@ -148,7 +149,7 @@ fn token(rest: &str, first: char, at: usize) -> Result<(Token, usize), ParseErro
         '"' => return quoted(rest, at),
         '`' => {
             let end = rest.get(1..).and_then(|r| r.find('`'));
-            let Some(end) = end else { return fail("unterminated raw quoted string", at, at + rest.len()) };
+            let Some(end) = end else { return wrong("unterminated raw quoted string", at, at + rest.len(), "a closing `") };
             (Token::String(rest.get(1..=end).unwrap_or_default().replace('\r', "")), end + 2)
         }
         '\'' => return character(rest, at),
@@ -158,7 +159,7 @@ fn token(rest: &str, first: char, at: usize) -> Result<(Token, usize), ParseErro
         ',' => (Token::Comma, 1),
         '=' => (Token::Assign, 1),
         ':' if second == Some('=') => (Token::Declare, 2),
-        ':' => return fail("expected :=", at, at + 1),
+        ':' => return wrong("unexpected \":\"", at, at + 1, "':='"),
         '$' => {
             let (text, end) = name(1)?;
             (Token::Variable(format!("${text}")), end)
@@ -176,7 +177,10 @@ fn token(rest: &str, first: char, at: usize) -> Result<(Token, usize), ParseErro
             let (text, end) = name(0)?;
             (Token::Word(text), end)
         }
-        c => return fail(format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c)), at, at + c.len_utf8()),
+        c => {
+            let message = format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c));
+            return wrong(message, at, at + c.len_utf8(), "a value, '|' or '}}'");
+        }
     })
 }
 
@@ -194,19 +198,18 @@ fn number(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
         }
     }
     let text = rest.get(..end).unwrap_or_default();
-    let bad = || fail(format!("bad number syntax: {text:?}"), at, at + end.max(1));
-    let float_form = !hex && text.contains(['.', 'e', 'E']);
-    let int = if float_form { None } else { parse_int(text) };
+    let not = |what: &str| wrong(format!("{what}: {text:?}"), at, at + end.max(1), "a number such as 10, 0.5, 1e6 or 0x1f");
+    // As Go: a float whose value is whole is a whole number too; what is too large for a whole number, but not for an unsigned one, fails when it runs.
+    let unsigned = text.replace('_', "").parse::<u64>().is_ok();
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-    let (int, float) = match int {
-        Some(n) => (Some(n), n as f64),
-        None => match parse_float(&text.replace('_', "")) {
-            Some(f) if float_form && f.fract() == 0.0 && f.abs() < 9.2e18 => (Some(f as i64), f),
-            Some(f) => (None, f),
-            None => return bad(),
-        },
+    let number = match (parse_int(text), parse_float(&text.replace('_', ""))) {
+        (Some(n), _) => Number { int: Some(n), float: n as f64, is_float: false },
+        (None, Some(f)) if unsigned => Number { int: None, float: f, is_float: false },
+        (None, Some(_)) if !text.contains(['.', 'e', 'E', 'p', 'P']) => return not("integer overflow"),
+        (None, Some(f)) => Number { int: (f.fract() == 0.0 && f.abs() < 9.2e18).then_some(f as i64), float: f, is_float: true },
+        (None, None) => return not("bad number syntax"),
     };
-    Ok((Token::Number(Number { int, float, is_float: float_form }), end))
+    Ok((Token::Number(number), end))
 }
 
 fn escaped(chars: &mut std::str::CharIndices<'_>, quote: char) -> Option<char> {
@@ -243,12 +246,12 @@ fn quoted(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
             '\n' => break,
             '\\' => match escaped(&mut chars, '"') {
                 Some(c) => out.push(c),
-                None => return fail("invalid syntax", at + i, at + i + 1),
+                None => return wrong("invalid syntax", at + i, at + i + 1, "an escape such as \\n, \\x41 or \\u00e9"),
             },
             c => out.push(c),
         }
     }
-    fail("unterminated quoted string", at, at + rest.len())
+    wrong("unterminated quoted string", at, at + rest.len(), "a closing \"")
 }
 
 fn character(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
@@ -264,6 +267,6 @@ fn character(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
             let n = i64::from(u32::from(c));
             Ok((Token::Number(Number { int: Some(n), float: f64::from(u32::from(c)), is_float: false }), end + 1))
         }
-        _ => fail("malformed character constant", at, at + 1),
+        _ => wrong("malformed character constant", at, at + 1, "one character in quotes: texts are in double quotes"),
     }
 }

@@ -15,6 +15,7 @@
 //! names (a variable) and not other names of the same map; output, steps and depth are bounded; `now` and randomness come from the environment.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Budget, Env, ParseError, RunError, Value};
@@ -22,6 +23,7 @@ use crate::{Budget, Env, ParseError, RunError, Value};
 mod builtins;
 mod lexer;
 mod parser;
+mod print;
 mod run;
 
 /// What a field that a map lacks gives.
@@ -44,6 +46,26 @@ pub struct Program {
     missing: Missing,
 }
 
+/// The same trees and the same rule for missing keys; how they were written does not count.
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.templates == other.templates && self.missing == other.missing
+    }
+}
+
+/// In a normal form, which reads back as the same program: without comments and trim marks, named templates first.
+///
+/// ```
+/// let text = "{{- with $x := .a }} {{ $x | printf `%d` }} {{- end }}{{define \"t\"}}-{{end}}";
+/// let program = argo_lang::gotemplate::Program::parse(text).unwrap();
+/// assert_eq!(program.to_string(), r#"{{define "t"}}-{{end}}{{with $x := .a}} {{$x | printf "%d"}}{{end}}"#);
+/// ```
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::print(&self.templates))
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Node {
     Text(String),
@@ -56,7 +78,29 @@ enum Node {
     Continue,
 }
 
-#[derive(Clone, Debug)]
+/// Places do not count.
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Action(a), Self::Action(b)) => a == b,
+            (Self::If(a, b, c), Self::If(d, e, f))
+            | (Self::With(a, b, c), Self::With(d, e, f))
+            | (Self::Range(a, b, c), Self::Range(d, e, f)) => a == d && b == e && c == f,
+            (Self::Template(a, x, _), Self::Template(b, y, _)) => a == b && x == y,
+            (Self::Break, Self::Break) | (Self::Continue, Self::Continue) => true,
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for Arg {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
 struct Pipe {
     declared: Vec<String>,
     assigns: bool,
@@ -69,7 +113,7 @@ struct Arg {
     span: crate::Span,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Operand {
     Dot,
     Nil,
@@ -84,7 +128,7 @@ enum Operand {
 }
 
 /// A constant with the types that it can have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Number {
     int: Option<i64>,
     float: f64,

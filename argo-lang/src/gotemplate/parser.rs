@@ -1,10 +1,11 @@
 //! From tokens to nodes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::lexer::{Piece, Token, pieces};
 use super::{Arg, Node, Operand, Pipe, builtins};
-use crate::{ParseError, Span, sprig};
+use crate::{ParseError, Span, nearest, sprig};
 
 /// Deepest nesting of brackets and blocks.
 const MOST_DEPTH: usize = 100;
@@ -27,7 +28,9 @@ pub(super) fn parse(source: &str) -> Result<BTreeMap<String, Vec<Node>>, ParseEr
             parser.templates.insert(String::new(), nodes);
             Ok(parser.templates)
         }
-        other => Err(ParseError::new(format!("unexpected {{{{{}}}}}", other.name()), other.span())),
+        other => {
+            wrong(format!("unexpected {{{{{}}}}}", other.name()), other.span(), "a {{if}}, {{with}}, {{range}} or {{define}} before it")
+        }
     }
 }
 
@@ -76,6 +79,10 @@ fn fail<T>(message: impl Into<String>, span: Span) -> Result<T, ParseError> {
     Err(ParseError::new(message, span))
 }
 
+fn wrong<T>(message: impl Into<String>, span: Span, expected: impl Into<Cow<'static, str>>) -> Result<T, ParseError> {
+    Err(ParseError::new(message, span).expecting(expected))
+}
+
 impl Action {
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at).map(|(t, _)| t)
@@ -98,7 +105,7 @@ impl Action {
         }
     }
 
-    fn unexpected<T>(&self, context: &str) -> Result<T, ParseError> {
+    fn unexpected<T>(&self, context: &str, expected: &'static str) -> Result<T, ParseError> {
         let shown = match self.peek() {
             None => "end of action".to_owned(),
             Some(Token::Space) => "space".to_owned(),
@@ -113,12 +120,12 @@ impl Action {
             Some(Token::Assign) => "\"=\"".to_owned(),
             Some(Token::Comma) => "\",\"".to_owned(),
         };
-        fail(format!("unexpected {shown} in {context}"), self.span())
+        wrong(format!("unexpected {shown} in {context}"), self.span(), expected)
     }
 
     fn finish(&mut self, context: &str) -> Result<(), ParseError> {
         self.blanks();
-        if self.peek().is_none() { Ok(()) } else { self.unexpected(context) }
+        if self.peek().is_none() { Ok(()) } else { self.unexpected(context, "'}}'") }
     }
 
     fn name(&mut self, context: &str) -> Result<String, ParseError> {
@@ -128,7 +135,7 @@ impl Action {
                 self.at += 1;
                 Ok(name)
             }
-            _ => self.unexpected(context),
+            _ => self.unexpected(context, "a name in quotes"),
         }
     }
 }
@@ -170,7 +177,7 @@ impl Parser {
 
     fn define(&mut self, mut action: Action) -> Result<(), ParseError> {
         if self.depth > 1 {
-            return fail("unexpected <define> in command", action.span());
+            return wrong("unexpected <define> in command", action.span(), "definitions outside of other actions");
         }
         action.at += 1;
         let name = action.name("define clause")?;
@@ -187,8 +194,8 @@ impl Parser {
         self.ranges = ranges;
         match stop {
             Stop::Close(_) => {}
-            Stop::End => return fail("unexpected EOF", self.end),
-            Stop::Else(_, span) => return fail("unexpected {{else}} in define clause", span),
+            Stop::End => return wrong("unexpected EOF", self.end, "{{end}} of the definition"),
+            Stop::Else(_, span) => return wrong("unexpected {{else}} in define clause", span, "{{end}}"),
         }
         // An empty definition does not replace one that is there.
         let blank = nodes.iter().all(|n| matches!(n, Node::Text(t) if t.trim().is_empty()));
@@ -224,7 +231,7 @@ impl Parser {
                 action.at += 1;
                 action.finish(&keyword)?;
                 if self.ranges == 0 {
-                    return fail(format!("{{{{{keyword}}}}} outside {{{{range}}}}"), span);
+                    return wrong(format!("{{{{{keyword}}}}} outside {{{{range}}}}"), span, "a {{range}} around");
                 }
                 Ok(if keyword == "break" { Node::Break } else { Node::Continue })
             }
@@ -240,7 +247,7 @@ impl Parser {
         self.ranges -= usize::from(keyword == "range");
         let otherwise = match stop {
             Stop::Close(_) => Vec::new(),
-            Stop::End => return fail("unexpected EOF", self.end),
+            Stop::End => return wrong("unexpected EOF", self.end, format!("{{{{end}}}} of the {keyword}")),
             Stop::Else(mut action, span) => {
                 action.blanks();
                 let chained = action.word().map(str::to_owned);
@@ -260,8 +267,8 @@ impl Parser {
                         let (nodes, stop) = self.list()?;
                         match stop {
                             Stop::Close(_) => nodes,
-                            Stop::End => return fail("unexpected EOF", self.end),
-                            Stop::Else(_, span) => return fail("expected end; found {{else}}", span),
+                            Stop::End => return wrong("unexpected EOF", self.end, format!("{{{{end}}}} of the {keyword}")),
+                            Stop::Else(_, span) => return wrong("unexpected {{else}}", span, "{{end}}"),
                         }
                     }
                 }
@@ -291,7 +298,8 @@ impl Parser {
                 && let Some(Arg { kind: Operand::Bool(_) | Operand::Dot | Operand::Nil | Operand::Number(_) | Operand::String(_), span }) =
                     command.first()
             {
-                return fail(format!("non executable command in pipeline stage {}", pipe.commands.len() + 1), *span);
+                let message = format!("non executable command in pipeline stage {}", pipe.commands.len() + 1);
+                return wrong(message, *span, "a function");
             }
             pipe.commands.push(command);
             action.blanks();
@@ -299,14 +307,19 @@ impl Parser {
                 action.at += 1;
                 action.blanks();
                 if matches!(action.peek(), None | Some(Token::Close)) {
-                    return fail(format!("missing value for {context}"), action.span());
+                    return wrong(format!("missing value for {context}"), action.span(), "a value");
                 }
             }
         }
         if pipe.commands.is_empty() {
-            return fail(format!("missing value for {context}"), action.span());
+            return wrong(format!("missing value for {context}"), action.span(), "a value");
         }
         Ok(pipe)
+    }
+
+    fn undefined<T>(&self, name: &str, span: Span) -> Result<T, ParseError> {
+        let expected = nearest::known("variable", name, self.variables.iter().map(String::as_str).filter(|known| *known != "$"));
+        Err(ParseError::new(format!("undefined variable {name:?}"), span).naming().expecting(expected))
     }
 
     fn declarations(&mut self, action: &mut Action, pipe: &mut Pipe, range: bool) -> Result<(), ParseError> {
@@ -323,11 +336,11 @@ impl Parser {
                     action.at += 1;
                     names.push(name);
                     if names.len() > if range { 2 } else { 1 } {
-                        return fail("too many declarations", action.span());
+                        return wrong("too many declarations", action.span(), "one variable, or two of a range");
                     }
                     if pipe.assigns {
                         if let Some(unknown) = names.iter().find(|n| !self.variables.contains(n)) {
-                            return fail(format!("undefined variable {unknown:?}"), action.span());
+                            return self.undefined(unknown, action.span());
                         }
                     } else {
                         self.variables.extend(names.iter().cloned());
@@ -360,21 +373,21 @@ impl Parser {
             match action.peek() {
                 Some(Token::Space) => {}
                 None | Some(Token::Pipe | Token::Close) => break,
-                _ => return action.unexpected("operand"),
+                _ => return action.unexpected("operand", "a blank, '|' or '}}'"),
             }
         }
-        if out.is_empty() { fail("empty command", action.span()) } else { Ok(out) }
+        if out.is_empty() { wrong("empty command", action.span(), "a value") } else { Ok(out) }
     }
 
     fn operand(&mut self, action: &mut Action) -> Result<Arg, ParseError> {
         let span = action.span();
-        let Some(token) = action.peek().cloned() else { return action.unexpected("operand") };
+        let Some(token) = action.peek().cloned() else { return action.unexpected("operand", "a value") };
         let mut kind = match token {
             Token::Dot => Operand::Dot,
             Token::Field(name) => Operand::Field(vec![name]),
             Token::Variable(name) => {
                 if !self.variables.contains(&name) {
-                    return fail(format!("undefined variable {name:?}"), span);
+                    return self.undefined(&name, span);
                 }
                 Operand::Variable(name, Vec::new())
             }
@@ -383,10 +396,14 @@ impl Parser {
                 "false" => Operand::Bool(false),
                 "nil" => Operand::Nil,
                 "if" | "with" | "range" | "define" | "template" | "block" | "end" | "else" | "break" | "continue" => {
-                    return fail(format!("unexpected <{word}> in command"), span);
+                    return wrong(format!("unexpected <{word}> in command"), span, "a value");
                 }
                 _ if builtins::known(&word) || sprig::find(&word).is_some() => Operand::Function(word),
-                _ => return fail(format!("function {word:?} not defined"), span),
+                _ => {
+                    let expected = nearest::known("function", &word, builtins::names().chain(sprig::all().map(|entry| entry.name)));
+                    let error = ParseError::new(format!("function {word:?} not defined"), span);
+                    return Err(error.naming().expecting(expected));
+                }
             },
             Token::String(text) => Operand::String(text),
             Token::Number(n) => Operand::Number(n),
@@ -399,11 +416,11 @@ impl Parser {
                 let inner = self.pipeline(action, "parenthesized pipeline", false)?;
                 action.depth -= 1;
                 if !matches!(action.peek(), Some(Token::Close)) {
-                    return action.unexpected("parenthesized pipeline");
+                    return action.unexpected("parenthesized pipeline", "')'");
                 }
                 Operand::Pipe(Box::new(inner))
             }
-            _ => return action.unexpected("command"),
+            _ => return action.unexpected("command", "a value"),
         };
         action.at += 1;
         let mut fields = Vec::new();
@@ -421,7 +438,7 @@ impl Parser {
                 }
                 Operand::Variable(name, _) => Operand::Variable(name, fields),
                 kind @ (Operand::Pipe(_) | Operand::Function(_)) => Operand::Chain(Box::new(Arg { kind, span }), fields),
-                _ => return fail("unexpected . after term", span),
+                _ => return wrong("unexpected . after term", span, "brackets around what has the field"),
             };
         }
         Ok(Arg { kind, span })

@@ -132,6 +132,17 @@ fn may_follow(from: Kind, to: Kind) -> bool {
     }
 }
 
+/// What may follow, as a user would name it.
+fn expected_after(kind: Kind) -> &'static str {
+    use Kind as K;
+    match kind {
+        K::Unknown | K::Open | K::Modifier | K::Comparator | K::Logical | K::Ternary | K::Separator => "a value",
+        K::Prefix => "a number, true, false, a name or '('",
+        K::Function => "'('",
+        K::Close | K::Number | K::Bool | K::String | K::Variable | K::Access | K::Time | K::Pattern => "an operator",
+    }
+}
+
 fn may_end(kind: Kind) -> bool {
     use Kind as K;
     matches!(kind, K::Close | K::Number | K::Bool | K::String | K::Pattern | K::Time | K::Variable | K::Access)
@@ -157,10 +168,11 @@ fn step(before: Option<&Token>, token: &Token, span: Span) -> Result<(), ParseEr
         return Ok(());
     }
     if let (Some(Token::Variable(name)), Token::Open) = (before, token) {
-        return Err(ParseError::new(format!("Undefined function {name}"), span));
+        return Err(ParseError::new(format!("Undefined function {name}"), span).naming().expecting("an operator"));
     }
     let shown = before.map_or("<nil>".to_owned(), Token::shown);
-    Err(ParseError::new(format!("Cannot transition token types from {kind} [{shown}] to {} [{}]", token.kind(), token.shown()), span))
+    let message = format!("Cannot transition token types from {kind} [{shown}] to {} [{}]", token.kind(), token.shown());
+    Err(ParseError::new(message, span).expecting(expected_after(kind)))
 }
 
 const PREFIXES: [&str; 3] = ["-", "!", "~"];
@@ -213,7 +225,7 @@ pub(super) fn tokens(text: &str, functions: &dyn Functions) -> Result<Vec<(Token
         // A constant pattern is compiled once, here.
         let token = match (before, token) {
             (Some(Token::Comparator("=~" | "!~")), Token::String(pattern)) => {
-                Token::Pattern(regexes::compile(&pattern).map_err(|e| ParseError::new(e, span))?)
+                Token::Pattern(regexes::compile(&pattern).map_err(|e| ParseError::new(e, span).expecting("a regular expression"))?)
             }
             (_, token) => token,
         };
@@ -230,20 +242,22 @@ pub(super) fn tokens(text: &str, functions: &dyn Functions) -> Result<Vec<(Token
 }
 
 fn one(rest: &str, first: char, before: Option<&Token>, functions: &dyn Functions, at: usize) -> Result<(Token, usize), ParseError> {
-    let fail = |message: String, length: usize| Err(ParseError::new(message, Span::new(at, at + length)));
+    let fail = |message: String, length: usize, expected: &'static str| {
+        Err(ParseError::new(message, Span::new(at, at + length)).expecting(expected))
+    };
     if first.is_ascii_digit() || first == '.' {
         if let Some(hex) = rest.strip_prefix("0x") {
             let (digits, length, _) = take(hex, true, |c| c.is_ascii_hexdigit());
             #[allow(clippy::cast_precision_loss)]
             return match u64::from_str_radix(&digits, 16) {
                 Ok(n) => Ok((Token::Number(n as f64), length + 2)),
-                Err(_) => fail(format!("Unable to parse hex value '{digits}' to uint64"), length + 2),
+                Err(_) => fail(format!("Unable to parse hex value '{digits}' to uint64"), length + 2, "hexadecimal digits"),
             };
         }
         let (digits, length, _) = take(rest, true, |c| c.is_ascii_digit() || c == '.');
         return match digits.parse() {
             Ok(n) => Ok((Token::Number(n), length)),
-            Err(_) => fail(format!("Unable to parse numeric value '{digits}' to float64"), length),
+            Err(_) => fail(format!("Unable to parse numeric value '{digits}' to float64"), length, "a number such as 10 or 0.5"),
         };
     }
     match first {
@@ -255,19 +269,19 @@ fn one(rest: &str, first: char, before: Option<&Token>, functions: &dyn Function
             return if closed {
                 Ok((Token::Variable(name), length + 2))
             } else {
-                fail("unclosed parameter bracket".to_owned(), rest.len())
+                fail("unclosed parameter bracket".to_owned(), rest.len(), "']'")
             };
         }
         '\'' | '"' => {
             let (text, length, closed) = take(rest.get(1..).unwrap_or_default(), false, |c| !matches!(c, '\'' | '"'));
             if !closed {
-                return fail("unclosed string literal".to_owned(), rest.len());
+                return fail("unclosed string literal".to_owned(), rest.len(), "a closing quote");
             }
             return Ok((instant(&text).map_or(Token::String(text), Token::Time), length + 2));
         }
         c if c.is_alphabetic() => {
             let (word, length, _) = take(rest, true, |c| c.is_alphanumeric() || matches!(c, '_' | '.'));
-            return word_token(word, functions).map(|t| (t, length)).or_else(|m| fail(m, length));
+            return word_token(word, functions).map(|t| (t, length)).or_else(|m| fail(m, length, "a name after the dot"));
         }
         _ => {}
     }
@@ -283,7 +297,19 @@ fn one(rest: &str, first: char, before: Option<&Token>, functions: &dyn Function
         .or_else(|| named(&TERNARY, &symbol).map(Token::Ternary));
     match token {
         Some(token) => Ok((token, length)),
-        None => fail(format!("Invalid token: '{symbol}'"), length.max(1)),
+        None => fail(
+            format!("Invalid token: '{symbol}'"),
+            length.max(1),
+            match symbol.as_str() {
+                "=" | "===" => "'==' to compare",
+                "!" => "'!=' to compare",
+                "<>" => "'!='",
+                "=>" => "'>='",
+                "=<" => "'<='",
+                "{{" | "}}" => "a value: the tag was not filled in",
+                _ => "a value or an operator",
+            },
+        ),
     }
 }
 
@@ -307,7 +333,7 @@ fn word_token(word: String, functions: &dyn Functions) -> Result<Token, String> 
 }
 
 /// Seconds since 1970 of a text that looks like a time in one of the forms that the reference tries.
-fn instant(text: &str) -> Option<f64> {
+pub(super) fn instant(text: &str) -> Option<f64> {
     const LAYOUTS: [&str; 11] = [
         "Mon Jan _2 15:04:05 2006",
         "Mon Jan _2 15:04:05 MST 2006",

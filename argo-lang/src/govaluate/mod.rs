@@ -18,6 +18,7 @@
 //! Differences on purpose: nesting is bounded; where the reference panics (`1 in ()`) there is an error.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -27,6 +28,7 @@ use crate::{Budget, Env, Function, ParseError, RunError, Span, Value};
 
 mod lexer;
 mod parser;
+mod print;
 mod run;
 
 /// Deepest nesting.
@@ -35,6 +37,25 @@ const MOST_DEPTH: usize = 150;
 /// A parsed expression; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Program(Arc<Node>);
+
+/// The same tree; how it was written does not count, and functions are the same by their names.
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+/// In a normal form, which reads back as the same program: names in brackets, times as numbers of seconds, and no brackets but those that are needed.
+///
+/// ```
+/// let program = argo_lang::govaluate::Program::parse("(failed>3)||status=~'^Err'", &|_: &str| None).unwrap();
+/// assert_eq!(program.to_string(), "[failed] > 3 || [status] =~ '^Err'");
+/// ```
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::print(&self.0))
+    }
+}
 
 /// Where calls find their functions when an expression is read.
 pub trait Functions {
@@ -59,6 +80,30 @@ impl Functions for BTreeMap<String, Function> {
 struct Node {
     kind: Kind,
     span: Span,
+}
+
+/// Places do not count. Chains of operators, which are as deep as they are long, are compared in a loop.
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut a, mut b) = (self, other);
+        while let (Kind::Binary(p, left, right), Kind::Binary(q, l, r)) = (&a.kind, &b.kind) {
+            if p != q || right != r {
+                return false;
+            }
+            (a, b) = (left, l);
+        }
+        match (&a.kind, &b.kind) {
+            (Kind::Literal(a), Kind::Literal(b)) => a == b,
+            (Kind::Pattern(a), Kind::Pattern(b)) => a.as_str() == b.as_str(),
+            (Kind::Variable(a), Kind::Variable(b)) => a == b,
+            (Kind::Access(a, x), Kind::Access(b, y)) => a == b && x == y,
+            (Kind::Call(a, x), Kind::Call(b, y)) => a.name() == b.name() && x == y,
+            (Kind::Prefix(a, x), Kind::Prefix(b, y)) => a == b && x == y,
+            (Kind::OneOf(a), Kind::OneOf(b)) => a == b,
+            (Kind::Empty, Kind::Empty) => true,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -21,7 +21,7 @@ struct Parser {
 const MOST_OPERATORS: usize = 2_000;
 
 /// Operators of each level, the weakest first; all are left-associative.
-const LEVELS: [&[&str]; 10] = [
+pub(super) const LEVELS: [&[&str]; 10] = [
     &[","],
     &["?", ":", "??"],
     &["||"],
@@ -33,6 +33,11 @@ const LEVELS: [&[&str]; 10] = [
     &["*", "/", "%"],
     &["**"],
 ];
+
+/// The level of an operator.
+pub(super) fn level(symbol: &str) -> usize {
+    LEVELS.iter().position(|level| level.contains(&symbol)).unwrap_or(0)
+}
 
 impl Parser {
     fn span(&self) -> Span {
@@ -46,8 +51,7 @@ impl Parser {
             Token::Comparator(s) | Token::Logical(s) | Token::Modifier(s) | Token::Ternary(s) => s,
             _ => return None,
         };
-        let level = LEVELS.iter().position(|level| level.contains(&symbol))?;
-        Some((symbol, level))
+        Some((symbol, level(symbol)))
     }
 
     /// Values with operators of a level or stronger ones between.
@@ -116,7 +120,10 @@ impl Parser {
                 self.deeper()?;
                 let operand = self.value()?;
                 self.depth -= 1;
-                Kind::Prefix(symbol, Box::new(operand))
+                match operand.kind {
+                    Kind::Literal(Value::Float(n)) if symbol == "-" => Kind::Literal(Value::Float(-n)),
+                    _ => Kind::Prefix(symbol, Box::new(operand)),
+                }
             }
             Some((Token::Open, _)) => {
                 self.at += 1;

@@ -4,11 +4,11 @@ use super::ops::{shown, text};
 use crate::Value;
 use crate::sprig::encode::{base64, unbase64};
 
+pub(super) const NAMES: [&str; 12] =
+    ["@text", "@json", "@csv", "@tsv", "@html", "@uri", "@urid", "@sh", "@base64", "@base64d", "@base32", "@base32d"];
+
 pub(super) fn known(name: &str) -> bool {
-    matches!(
-        name,
-        "@text" | "@json" | "@csv" | "@tsv" | "@html" | "@uri" | "@urid" | "@sh" | "@base64" | "@base64d" | "@base32" | "@base32d"
-    )
+    NAMES.contains(&name)
 }
 
 /// A text as it is, another value as JSON.

@@ -136,6 +136,11 @@ const MATHS: [&str; 33] = [
     "modf",
 ];
 
+/// Names of all functions with the numbers of their arguments.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, usize)> {
+    FILTERS.into_iter().chain(VALUES).chain(MATHS.into_iter().map(|name| (name, 0)))
+}
+
 pub(super) fn known(name: &str, count: usize) -> bool {
     FILTERS.contains(&(name, count))
         || VALUES.contains(&(name, count))

@@ -32,6 +32,10 @@ fn fail<T>(message: impl Into<String>, start: usize, end: usize) -> Result<T, Pa
     Err(ParseError::new(message, Span::new(start, end)))
 }
 
+fn wrong<T>(message: impl Into<String>, start: usize, end: usize, expected: &'static str) -> Result<T, ParseError> {
+    Err(ParseError::new(message, Span::new(start, end)).expecting(expected))
+}
+
 fn name_start(c: char) -> bool {
     c == '_' || c.is_ascii_alphabetic()
 }
@@ -105,12 +109,12 @@ fn until(text: &str, mut at: usize, nested: bool, depth: usize) -> Result<(Vec<(
             }
             (Token::Symbol(symbol), symbol.len())
         } else {
-            return fail(format!("unexpected token {first:?}"), start, start + first.len_utf8());
+            return wrong(format!("unexpected token {first:?}"), start, start + first.len_utf8(), "a filter or an operator");
         };
         at += length;
         out.push((token, Span::new(start, at)));
     }
-    if nested { fail("unterminated string literal", at, at) } else { Ok((out, at)) }
+    if nested { wrong("unterminated string literal", at, at, "')'") } else { Ok((out, at)) }
 }
 
 fn number(rest: &str, start: usize) -> Result<(Token, usize), ParseError> {
@@ -129,17 +133,27 @@ fn number(rest: &str, start: usize) -> Result<(Token, usize), ParseError> {
         let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
         let after = digits(end + 1 + sign);
         if after == end + 1 + sign {
-            return fail(format!("unexpected token {:?}", rest.get(..after).unwrap_or_default()), start, start + after);
+            return wrong(
+                format!("unexpected token {:?}", rest.get(..after).unwrap_or_default()),
+                start,
+                start + after,
+                "a number such as 10, 0.5 or 1e6",
+            );
         }
         end = after;
     }
     if bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') {
-        return fail(format!("unexpected token {:?}", rest.get(..=end).unwrap_or_default()), start, start + end + 1);
+        return wrong(
+            format!("unexpected token {:?}", rest.get(..=end).unwrap_or_default()),
+            start,
+            start + end + 1,
+            "a number such as 10, 0.5 or 1e6",
+        );
     }
     let text = rest.get(..end).unwrap_or_default();
     match text.parse::<f64>() {
         Ok(n) => Ok((Token::Number(n, text.parse().ok()), end)),
-        Err(_) => fail(format!("unexpected token {text:?}"), start, start + end),
+        Err(_) => wrong(format!("unexpected token {text:?}"), start, start + end, "a number such as 10, 0.5 or 1e6"),
     }
 }
 
@@ -150,7 +164,7 @@ fn string(text: &str, mut at: usize, depth: usize) -> Result<(Vec<Part>, usize),
     let mut plain = String::new();
     loop {
         let Some(c) = text.get(at..).and_then(|r| r.chars().next()) else {
-            return fail("unterminated string literal", start, text.len());
+            return wrong("unterminated string literal", start, text.len(), "a closing \"");
         };
         at += c.len_utf8();
         if c == '"' {
@@ -164,7 +178,7 @@ fn string(text: &str, mut at: usize, depth: usize) -> Result<(Vec<Part>, usize),
             continue;
         }
         let Some(escape) = text.get(at..).and_then(|r| r.chars().next()) else {
-            return fail("unterminated string literal", start, text.len());
+            return wrong("unterminated string literal", start, text.len(), "a closing \"");
         };
         at += escape.len_utf8();
         match escape {
@@ -176,7 +190,9 @@ fn string(text: &str, mut at: usize, depth: usize) -> Result<(Vec<Part>, usize),
             '"' | '\\' | '/' => plain.push(escape),
             'u' => {
                 let code = |from: usize| text.get(from..from + 4).and_then(|h| u32::from_str_radix(h, 16).ok());
-                let Some(first) = code(at) else { return fail("invalid escape sequence in string literal", at - 2, at) };
+                let Some(first) = code(at) else {
+                    return wrong("invalid escape sequence in string literal", at - 2, at, "four hexadecimal digits");
+                };
                 at += 4;
                 let mut value = first;
                 if (0xd800..0xdc00).contains(&first)
@@ -196,7 +212,10 @@ fn string(text: &str, mut at: usize, depth: usize) -> Result<(Vec<Part>, usize),
                 parts.push(Part::Code(tokens));
                 at = end;
             }
-            other => return fail(format!("invalid escape sequence \"\\{other}\" in string literal"), at - 1 - other.len_utf8(), at),
+            other => {
+                let message = format!("invalid escape sequence \"\\{other}\" in string literal");
+                return wrong(message, at - 1 - other.len_utf8(), at, "an escape such as \\n, \\u00e9 or \\(filter)");
+            }
         }
     }
 }

@@ -14,6 +14,7 @@
 //! Differences on purpose: `input`, modules and files are absent, `env` is empty; `now` is the caller's time; steps, depth and sizes are bounded, so a program
 //! that does not end is an error; numbers are 64-bit (gojq has integers of any size).
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::error::check_length;
@@ -26,10 +27,12 @@ mod dates;
 mod formats;
 mod functions;
 mod lexer;
+mod objects;
 mod ops;
 mod parser;
 mod paths;
 mod prelude;
+mod print;
 mod regexes;
 mod resolve;
 mod run;
@@ -38,9 +41,21 @@ mod values;
 
 use ast::Query;
 
-/// A compiled filter; cheap to clone.
-#[derive(Clone, Debug)]
+/// A compiled filter; cheap to clone. Two are the same if their trees are: how they were written does not count.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Program(Arc<Query>);
+
+/// In a normal form, which reads back as the same program.
+///
+/// ```
+/// let program = argo_lang::jq::Program::parse("{a,(\"b\"):(.x[\"y\"]+(1*2))}|keys").unwrap();
+/// assert_eq!(program.to_string(), r#"{"a", "b": .x.y + 1 * 2} | keys"#);
+/// ```
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::print(&self.0))
+    }
+}
 
 /// A value as gojq writes it: NaN as null, infinities as the largest numbers, nothing escaped for HTML.
 #[must_use]
@@ -107,6 +122,7 @@ mod tests {
             ("[.[] as [$a] ?// $a | $a]", "[[1],2]", "[1,2]"),
             ("label $f | 1, break $f, 2", "null", "1"),
             (".[] += 1", "[1,2]", "[2,3]"),
+            ("[{a, \"b\\(1)\"} | keys, if .. then 1 else 2 end]", r#"{"a":1}"#, r#"[["a","b1"],1,1,2]"#),
             ("@base64 \"x\\(.)\"", "1", "\"xMQ==\""),
             ("[foreach range(4) as $i (0; . + $i; select(. % 2 == 0))]", "null", "[0,6]"),
         ] {
@@ -140,6 +156,7 @@ mod tests {
             "1 | ".repeat(100_000) + "1",
             "-".repeat(100_000) + "1",
             "reduce . as $x (0; 0), ".repeat(20_000) + "1",
+            format!("{}1{}", "{\"\\(".repeat(19), ")\"}".repeat(19)),
         ] {
             let out = run(&program, "[1]");
             assert!(out.is_err() || program.len() > 1_000, "{}", &program[..20.min(program.len())]);

@@ -1,15 +1,11 @@
 //! From tokens to the tree.
 
-use std::borrow::Cow;
-
 use super::ast::{Assign, Definition, Op, Pattern, Query};
 use super::lexer::{Token, tokens};
+use crate::cursor::{self, Bounds, Cursor};
 use crate::{ParseError, Span};
 
-/// Deepest nesting.
-const MOST_DEPTH: usize = 120;
-/// Most operators and terms of a program.
-const MOST_OPERATORS: usize = 3_000;
+const BOUNDS: Bounds = Bounds { depth: 120, links: 3_000 };
 
 pub(super) type Read<T> = Result<T, ParseError>;
 
@@ -19,14 +15,14 @@ pub(super) fn parse(text: &str) -> Read<Query> {
     if tokens.len() > 200_000 {
         return Err(ParseError::new("the program is too long", Span::new(0, text.len())));
     }
-    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, plain: false, end: Span::new(text.len(), text.len()), located: true };
+    let mut parser = Parser { tokens: Cursor::new(tokens, Span::new(text.len(), text.len()), BOUNDS), plain: false, located: true };
     parser.modules()?;
-    if parser.peek().is_none() {
-        return Err(ParseError::new("missing query (try \".\")", parser.end).naming());
+    if parser.tokens.peek().is_none() {
+        return Err(ParseError::new("missing query (try \".\")", parser.tokens.span()).naming().expecting("a filter"));
     }
     let query = parser.query()?;
-    if parser.peek().is_some() {
-        return parser.wanted("an operator or the end");
+    if parser.tokens.peek().is_some() {
+        return Err(parser.tokens.wanted("an operator, '|' or the end"));
     }
     Ok(query)
 }
@@ -34,9 +30,9 @@ pub(super) fn parse(text: &str) -> Read<Query> {
 /// Reads definitions only, for the functions that are written in the language itself.
 pub(super) fn definitions(text: &str) -> Vec<Definition> {
     let Ok(tokens) = tokens(text) else { return Vec::new() };
-    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, plain: false, end: Span::default(), located: false };
+    let mut parser = Parser { tokens: Cursor::new(tokens, Span::default(), BOUNDS), plain: false, located: false };
     let mut out = Vec::new();
-    while parser.is_word("def") {
+    while parser.tokens.is_word("def") {
         match parser.definition() {
             Ok(definition) => out.push(definition),
             Err(_) => return Vec::new(),
@@ -46,15 +42,33 @@ pub(super) fn definitions(text: &str) -> Vec<Definition> {
 }
 
 pub(super) struct Parser {
-    pub(super) tokens: Vec<(Token, Span)>,
-    pub(super) at: usize,
-    pub(super) depth: usize,
-    pub(super) operators: usize,
+    pub(super) tokens: Cursor<Token>,
     /// The next term leaves a following `as` alone.
     pub(super) plain: bool,
-    pub(super) end: Span,
     /// Filters keep their places: not for the functions that come with the language, whose text nobody sees.
     pub(super) located: bool,
+}
+
+impl cursor::Token for Token {
+    fn is_symbol(&self, symbol: &str) -> bool {
+        matches!(self, Self::Symbol(s) if *s == symbol)
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self, Self::Word(w) if w == word)
+    }
+
+    fn unexpected(found: Option<&Self>) -> String {
+        match found {
+            None => "unexpected EOF".to_owned(),
+            Some(Self::Word(s) | Self::Format(s)) => format!("unexpected token {s:?}"),
+            Some(Self::Field(s)) => format!("unexpected token \".{s}\""),
+            Some(Self::Variable(s)) => format!("unexpected token \"${s}\""),
+            Some(Self::Symbol(s)) => format!("unexpected token {s:?}"),
+            Some(Self::Number(n, _)) => format!("unexpected token \"{n}\""),
+            Some(Self::String(_)) => "unexpected token <string>".to_owned(),
+        }
+    }
 }
 
 const KEYWORDS: [&str; 19] = [
@@ -67,49 +81,9 @@ pub(super) fn keyword(word: &str) -> bool {
 }
 
 impl Parser {
-    pub(super) fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.at).map(|(t, _)| t)
-    }
-
-    pub(super) fn span(&self) -> Span {
-        self.tokens.get(self.at).map_or(self.end, |(_, s)| *s)
-    }
-
-    pub(super) fn is(&self, symbol: &str) -> bool {
-        matches!(self.peek(), Some(Token::Symbol(s)) if *s == symbol)
-    }
-
-    pub(super) fn is_word(&self, word: &str) -> bool {
-        matches!(self.peek(), Some(Token::Word(w)) if w == word)
-    }
-
-    pub(super) fn eat(&mut self, symbol: &str) -> bool {
-        let found = self.is(symbol);
-        self.at += usize::from(found);
-        found
-    }
-
-    pub(super) fn eat_word(&mut self, word: &str) -> bool {
-        let found = self.is_word(word);
-        self.at += usize::from(found);
-        found
-    }
-
-    pub(super) fn expect(&mut self, symbol: &'static str) -> Read<()> {
-        if self.eat(symbol) { Ok(()) } else { self.wanted(format!("'{symbol}'")) }
-    }
-
-    pub(super) fn expect_word(&mut self, word: &str) -> Read<()> {
-        if self.eat_word(word) { Ok(()) } else { self.wanted(format!("'{word}'")) }
-    }
-
-    pub(super) fn wanted<T>(&self, expected: impl Into<Cow<'static, str>>) -> Read<T> {
-        self.unexpected().map_err(|e: ParseError| e.expecting(expected))
-    }
-
     /// A filter with its place: from a byte to the end of the last token that was read.
     pub(super) fn located(&self, from: usize, query: Query) -> Query {
-        let end = self.tokens.get(self.at.wrapping_sub(1)).map_or(from, |(_, s)| s.end);
+        let end = self.tokens.before().map_or(from, |(_, s)| s.end);
         self.at_span(Span::new(from, end.max(from)), query)
     }
 
@@ -121,105 +95,75 @@ impl Parser {
         }
     }
 
-    pub(super) fn unexpected<T>(&self) -> Read<T> {
-        let shown = match self.peek() {
-            None => "unexpected EOF".to_owned(),
-            Some(Token::Word(s) | Token::Format(s)) => format!("unexpected token {s:?}"),
-            Some(Token::Field(s)) => format!("unexpected token \".{s}\""),
-            Some(Token::Variable(s)) => format!("unexpected token \"${s}\""),
-            Some(Token::Symbol(s)) => format!("unexpected token {s:?}"),
-            Some(Token::Number(n, _)) => format!("unexpected token \"{n}\""),
-            Some(Token::String(_)) => "unexpected token <string>".to_owned(),
-        };
-        Err(ParseError::new(shown, self.span()))
-    }
-
-    pub(super) fn deeper(&mut self) -> Read<()> {
-        self.depth += 1;
-        if self.depth > MOST_DEPTH {
-            return Err(ParseError::new("nested too deeply", self.span()));
-        }
-        Ok(())
-    }
-
-    /// Chains of operators and suffixes are as deep as they are long.
-    pub(super) fn chained(&mut self) -> Read<()> {
-        self.operators += 1;
-        if self.operators > MOST_OPERATORS {
-            return Err(ParseError::new("the program has too many operators", self.span()));
-        }
-        Ok(())
-    }
-
     pub(super) fn modules(&mut self) -> Read<()> {
-        if self.is_word("import") || self.is_word("include") {
-            let span = self.span();
-            return Err(ParseError::new("cannot load module: there are no modules here", span).naming());
+        if self.tokens.is_word("import") || self.tokens.is_word("include") {
+            let span = self.tokens.span();
+            return Err(ParseError::new("cannot load module: there are no modules here", span).naming().expecting("a filter"));
         }
         Ok(())
     }
 
     pub(super) fn definition(&mut self) -> Read<Definition> {
-        self.expect_word("def")?;
-        let Some(Token::Word(name)) = self.peek().cloned() else { return self.wanted("a name") };
-        self.at += 1;
+        self.tokens.expect_word("def")?;
+        let Some(Token::Word(name)) = self.tokens.peek().cloned() else { return Err(self.tokens.wanted("a name")) };
+        self.tokens.advance();
         let mut parameters = Vec::new();
-        if self.eat("(") {
+        if self.tokens.eat("(") {
             loop {
-                match self.peek().cloned() {
+                match self.tokens.peek().cloned() {
                     Some(Token::Word(word)) if !keyword(&word) => parameters.push(word),
                     Some(Token::Variable(word)) => parameters.push(format!("${word}")),
-                    _ => return self.wanted("a name or a pattern"),
+                    _ => return Err(self.tokens.wanted("a name or a pattern")),
                 }
-                self.at += 1;
-                if self.eat(")") {
+                self.tokens.advance();
+                if self.tokens.eat(")") {
                     break;
                 }
-                self.expect(";")?;
+                self.tokens.expect(";")?;
             }
         }
-        self.expect(":")?;
+        self.tokens.expect(":")?;
         let body = self.query()?;
-        self.expect(";")?;
+        self.tokens.expect(";")?;
         Ok(Definition { name, parameters, body })
     }
 
     /// Definitions, then filters with pipes between.
     pub(super) fn query(&mut self) -> Read<Query> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let query = self.query_inner()?;
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(query)
     }
 
     pub(super) fn query_inner(&mut self) -> Read<Query> {
-        if self.is_word("def") {
+        if self.tokens.is_word("def") {
             let definition = self.definition()?;
             let rest = self.query()?;
             return Ok(Query::Define(Box::new(definition), Box::new(rest)));
         }
         let mut steps = Vec::new();
         loop {
-            if self.is_word("def") {
+            if self.tokens.is_word("def") {
                 steps.push(self.query()?);
                 break;
             }
-            if self.is_word("label") {
-                self.at += 1;
-                let Some(Token::Variable(name)) = self.peek().cloned() else { return self.wanted("a name") };
-                self.at += 1;
-                self.expect("|")?;
+            if self.tokens.is_word("label") {
+                self.tokens.advance();
+                let Some(Token::Variable(name)) = self.tokens.peek().cloned() else { return Err(self.tokens.wanted("a name")) };
+                self.tokens.advance();
+                self.tokens.expect("|")?;
                 let body = self.query()?;
                 steps.push(Query::Label(name, Box::new(body)));
                 break;
             }
             let step = self.comma()?;
-            if self.is_word("as") {
+            if self.tokens.is_word("as") {
                 steps.push(self.binding(step)?);
                 break;
             }
             steps.push(step);
-            if !self.eat("|") {
+            if !self.tokens.eat("|") {
                 break;
             }
         }
@@ -233,78 +177,78 @@ impl Parser {
 
     /// `term as $x | body`: binds weaker than all operators but the pipe.
     pub(super) fn binding(&mut self, source: Query) -> Read<Query> {
-        self.expect_word("as")?;
+        self.tokens.expect_word("as")?;
         let mut patterns = vec![self.pattern()?];
-        while self.eat("?//") {
+        while self.tokens.eat("?//") {
             patterns.push(self.pattern()?);
         }
-        self.expect("|")?;
+        self.tokens.expect("|")?;
         let body = self.query()?;
         Ok(Query::As(Box::new(source), patterns, Box::new(body)))
     }
 
     pub(super) fn pattern(&mut self) -> Read<Pattern> {
-        self.deeper()?;
-        let pattern = match self.peek().cloned() {
+        self.tokens.enter()?;
+        let pattern = match self.tokens.peek().cloned() {
             Some(Token::Variable(name)) => {
-                self.at += 1;
+                self.tokens.advance();
                 Pattern::Variable(name)
             }
             Some(Token::Symbol("[")) => {
-                self.at += 1;
+                self.tokens.advance();
                 let mut items = vec![self.pattern()?];
-                while self.eat(",") {
+                while self.tokens.eat(",") {
                     items.push(self.pattern()?);
                 }
-                self.expect("]")?;
+                self.tokens.expect("]")?;
                 Pattern::Array(items)
             }
             Some(Token::Symbol("{")) => {
-                self.at += 1;
+                self.tokens.advance();
                 let mut items = Vec::new();
                 loop {
-                    let (key, variable) = match self.peek().cloned() {
+                    let (key, variable) = match self.tokens.peek().cloned() {
                         Some(Token::Variable(name)) => {
-                            self.at += 1;
+                            self.tokens.advance();
                             (Query::Literal(name.as_str().into()), Some(name))
                         }
                         Some(Token::Word(name)) => {
-                            self.at += 1;
+                            self.tokens.advance();
                             (Query::Literal(name.into()), None)
                         }
                         Some(Token::String(parts)) => {
-                            self.at += 1;
+                            self.tokens.advance();
                             (self.text(None, parts)?, None)
                         }
                         Some(Token::Symbol("(")) => {
-                            self.at += 1;
+                            self.tokens.advance();
                             let key = self.query()?;
-                            self.expect(")")?;
+                            self.tokens.expect(")")?;
                             (key, None)
                         }
-                        _ => return self.wanted("a name or a pattern"),
+                        _ => return Err(self.tokens.wanted("a name or a pattern")),
                     };
-                    let value = if self.eat(":") { Some(self.pattern()?) } else { None };
+                    let value = if self.tokens.eat(":") { Some(self.pattern()?) } else { None };
                     if value.is_none() && variable.is_none() {
-                        return self.unexpected();
+                        return Err(self.tokens.wanted("':'"));
                     }
                     items.push((key, variable, value));
-                    if !self.eat(",") {
+                    if !self.tokens.eat(",") {
                         break;
                     }
                 }
-                self.expect("}")?;
+                self.tokens.expect("}")?;
                 Pattern::Object(items)
             }
-            _ => return self.wanted("a name or a pattern"),
+            _ => return Err(self.tokens.wanted("a name or a pattern")),
         };
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(pattern)
     }
 
     pub(super) fn comma(&mut self) -> Read<Query> {
         let mut items = vec![self.expression(0)?];
-        while self.eat(",") {
+        while self.tokens.eat(",") {
             items.push(self.expression(0)?);
         }
         if items.len() == 1
@@ -317,11 +261,11 @@ impl Parser {
 
     /// Operators by their power: `//` 1 (right), assignments 2 (none), `or` 3, `and` 4, comparisons 5 (none), sums 6, products 7.
     pub(super) fn expression(&mut self, least: u8) -> Read<Query> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let mut left = self.term()?;
         loop {
-            let span = self.span();
-            let (symbol, power) = match self.peek() {
+            let span = self.tokens.span();
+            let (symbol, power) = match self.tokens.peek() {
                 Some(Token::Symbol(s)) => match *s {
                     "//" => ("//", 1),
                     "=" | "|=" | "+=" | "-=" | "*=" | "/=" | "%=" | "//=" => (*s, 2),
@@ -337,12 +281,12 @@ impl Parser {
             if power < least.max(1) {
                 break;
             }
-            self.at += 1;
-            self.chained()?;
+            self.tokens.advance();
+            self.tokens.link()?;
             let right = self.expression(if power == 1 { 1 } else { power + 1 })?;
             let none = matches!(power, 2 | 5);
             left = self.at_span(span, joined(symbol, left, right));
-            if none && let Some(Token::Symbol(s)) = self.peek() {
+            if none && let Some(Token::Symbol(s)) = self.tokens.peek() {
                 // Comparisons and assignments do not chain.
                 let again = if power == 5 {
                     matches!(*s, "==" | "!=" | "<" | "<=" | ">" | ">=")
@@ -350,11 +294,11 @@ impl Parser {
                     matches!(*s, "=" | "|=" | "+=" | "-=" | "*=" | "/=" | "%=" | "//=")
                 };
                 if again {
-                    return self.unexpected();
+                    return Err(self.tokens.wanted("brackets around one of the two: these do not chain"));
                 }
             }
         }
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(left)
     }
 }

@@ -99,6 +99,11 @@ pub(super) fn definitions() -> &'static [Definition] {
     ALL.get_or_init(|| parser::definitions(SOURCE))
 }
 
+/// Names of all definitions with the numbers of their parameters.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, usize)> {
+    definitions().iter().filter(|d| !d.name.starts_with('_')).map(|d| (d.name.as_str(), d.parameters.len()))
+}
+
 /// The definition of a name with that many parameters.
 pub(super) fn find(name: &str, parameters: usize) -> Option<&'static Definition> {
     definitions().iter().find(|d| d.name == name && d.parameters.len() == parameters)

@@ -2,6 +2,7 @@
 
 use super::ast::{Definition, Pattern, Piece, Query};
 use super::{formats, functions, prelude};
+use crate::nearest;
 use crate::{ParseError, Span};
 
 /// Deepest tree.
@@ -33,6 +34,10 @@ struct Scope {
 
 fn fail(message: String, span: Span) -> Checked {
     Err(ParseError::new(message, span).naming())
+}
+
+fn unknown(message: String, span: Span, expected: String) -> Checked {
+    Err(ParseError::new(message, span).naming().expecting(expected))
 }
 
 impl Scope {
@@ -131,14 +136,16 @@ impl Scope {
                 if self.names.iter().any(|n| matches!(n, Name::Label(l) if l == name)) {
                     Ok(())
                 } else {
-                    fail(format!("label not defined: ${name}"), *span)
+                    let known = self.names.iter().filter_map(|n| if let Name::Label(l) = n { Some(l.as_str()) } else { None });
+                    unknown(format!("label not defined: ${name}"), *span, nearest::known("label", name, known))
                 }
             }
             Query::Variable(name, span) => {
                 if self.names.iter().any(|n| matches!(n, Name::Variable(v) if v == name)) {
                     Ok(())
                 } else {
-                    fail(format!("variable not defined: ${name}"), *span)
+                    let known = self.names.iter().filter_map(|n| if let Name::Variable(v) = n { Some(v.as_str()) } else { None });
+                    unknown(format!("variable not defined: ${name}"), *span, nearest::known("variable", name, known))
                 }
             }
             Query::Call(name, arguments, span) => {
@@ -152,7 +159,7 @@ impl Scope {
                     } else {
                         format!("function not defined: {name}/{count}")
                     };
-                    return fail(message, *span);
+                    return unknown(message, *span, self.functions_near(name, count));
                 }
                 self.all(arguments)
             }
@@ -163,8 +170,27 @@ impl Scope {
         }
     }
 
+    /// What could have been meant: the same function with other arguments, or another name.
+    fn functions_near(&self, name: &str, count: usize) -> String {
+        let own = self.names.iter().filter_map(|n| if let Name::Function(f, c) = n { Some((f.as_str(), *c)) } else { None });
+        let mut all: Vec<(&str, usize)> = own.collect();
+        for known in functions::all().chain(prelude::all()) {
+            all.push(known);
+        }
+        match all.iter().find(|(known, other)| *known == name && *other != count) {
+            Some((_, 0)) => format!("{name} without arguments"),
+            Some((_, 1)) => format!("{name} with one argument"),
+            Some((_, other)) => format!("{name} with {other} arguments"),
+            None => nearest::known("function", name, all.iter().map(|(name, _)| *name)),
+        }
+    }
+
     fn format(&self, name: &str) -> Checked {
-        if formats::known(name) { Ok(()) } else { fail(format!("format not defined: {name}"), Span::default()) }
+        if formats::known(name) {
+            Ok(())
+        } else {
+            unknown(format!("format not defined: {name}"), Span::default(), nearest::known("format", name, formats::NAMES))
+        }
     }
 
     fn patterns(&mut self, patterns: &[Pattern], run: impl FnOnce(&mut Self) -> Checked) -> Checked {

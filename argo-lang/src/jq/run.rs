@@ -113,7 +113,7 @@ pub(super) enum Bind<'a> {
 
 pub(super) struct Machine<'m> {
     pub(super) env: &'m dyn Env,
-    meter: Meter,
+    pub(super) meter: Meter,
     labels: Cell<u64>,
     /// Where the error arose that is on its way up.
     place: Cell<Option<Span>>,
@@ -311,25 +311,6 @@ impl<'m> Machine<'m> {
 
     pub(super) fn nesting(&self, value: &Value) -> Flow {
         if value.nests_deeper_than(MOST_NESTING) { Err(Stop::Limit(Limit::Depth)) } else { Ok(()) }
-    }
-
-    fn object<'a>(&self, entries: &'a [(Query, Option<Query>)], scope: &'a Scope<'a>, item: &Item, so_far: &Value, out: Out<'_>) -> Flow {
-        let Some(((key, value), rest)) = entries.split_first() else {
-            self.nesting(so_far)?;
-            return out(item.made(so_far.clone()));
-        };
-        self.each(key, scope, &item.value, &mut |key| {
-            let Value::String(key) = key else {
-                return Err(failure(format!("expected a string for object key but got: {}", ops::shown(&key))));
-            };
-            self.each(value.as_ref().unwrap_or(&Query::Identity), scope, &item.value, &mut |value| {
-                let Value::Map(map) = so_far else { return Ok(()) };
-                let mut map = map.as_ref().clone();
-                map.insert(key.clone(), value);
-                self.meter.spend(64 * map.len())?;
-                self.object(rest, scope, item, &Value::Map(map.into()), out)
-            })
-        })
     }
 
     fn negate<'a>(&self, inner: &'a Query, scope: &'a Scope<'a>, item: &Item, out: Out<'_>) -> Flow {

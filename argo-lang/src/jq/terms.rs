@@ -8,31 +8,26 @@ use crate::{Span, Value};
 impl Parser {
     pub(super) fn term(&mut self) -> Read<Query> {
         let plain = std::mem::take(&mut self.plain);
-        let span = self.span();
-        let Some(token) = self.peek().cloned() else { return self.wanted("a filter") };
-        self.at += 1;
+        let span = self.tokens.span();
+        let Some(token) = self.tokens.peek().cloned() else { return Err(self.tokens.wanted("a filter")) };
+        self.tokens.advance();
         let query = match token {
             Token::Number(_, Some(n)) => Query::Literal(Value::Int(n)),
             Token::Number(n, None) => Query::Literal(Value::Float(n)),
             Token::String(parts) => self.text(None, parts)?,
-            Token::Format(name) => match self.peek().cloned() {
+            Token::Format(name) => match self.tokens.peek().cloned() {
                 Some(Token::String(parts)) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     self.text(Some(name), parts)?
                 }
                 _ => Query::Format(name),
             },
             Token::Field(name) => Query::Index(Box::new(Query::Identity), Box::new(Query::Literal(name.into()))),
             Token::Variable(name) => Query::Variable(name, span),
-            Token::Symbol("..") => {
-                if matches!(self.peek(), Some(Token::Word(_))) {
-                    return self.unexpected();
-                }
-                Query::RecurseDefault
-            }
-            Token::Symbol(".") => match self.peek().cloned() {
+            Token::Symbol("..") => Query::RecurseDefault,
+            Token::Symbol(".") => match self.tokens.peek().cloned() {
                 Some(Token::String(parts)) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     let key = self.text(None, parts)?;
                     Query::Index(Box::new(Query::Identity), Box::new(key))
                 }
@@ -40,31 +35,31 @@ impl Parser {
             },
             Token::Symbol("(") => {
                 let inner = self.query()?;
-                self.expect(")")?;
+                self.tokens.expect(")")?;
                 inner
             }
             Token::Symbol("[") => {
-                if self.eat("]") {
+                if self.tokens.eat("]") {
                     Query::Array(None)
                 } else {
                     let inner = self.query()?;
-                    self.expect("]")?;
+                    self.tokens.expect("]")?;
                     Query::Array(Some(Box::new(inner)))
                 }
             }
             Token::Symbol("{") => self.object()?,
             Token::Symbol("-" | "+") => {
-                self.deeper()?;
+                self.tokens.enter()?;
                 self.plain = plain;
                 let operand = self.term()?;
-                self.depth -= 1;
+                self.tokens.leave();
                 let negative = matches!(token, Token::Symbol("-"));
                 return Ok(if negative { self.at_span(span, Query::Negate(Box::new(operand))) } else { operand });
             }
             Token::Word(word) => self.word(word, span)?,
             Token::Symbol(_) => {
-                self.at -= 1;
-                return self.wanted("a filter");
+                self.tokens.back();
+                return Err(self.tokens.wanted("a filter"));
             }
         };
         let query = self.located(span.start, query);
@@ -73,34 +68,34 @@ impl Parser {
 
     pub(super) fn suffixes(&mut self, mut query: Query, plain: bool) -> Read<Query> {
         loop {
-            self.chained()?;
-            let from = self.span().start;
-            match self.peek().cloned() {
+            self.tokens.link()?;
+            let from = self.tokens.span().start;
+            match self.tokens.peek().cloned() {
                 Some(Token::Field(name)) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     query = Query::Index(Box::new(query), Box::new(Query::Literal(name.into())));
                 }
                 Some(Token::Symbol("?")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     query = Query::Try(Box::new(query), None);
                 }
                 Some(Token::Symbol("[")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     query = self.bracket(query)?;
                 }
                 Some(Token::Symbol(".")) => {
-                    self.at += 1;
-                    match self.peek().cloned() {
+                    self.tokens.advance();
+                    match self.tokens.peek().cloned() {
                         Some(Token::String(parts)) => {
-                            self.at += 1;
+                            self.tokens.advance();
                             let key = self.text(None, parts)?;
                             query = Query::Index(Box::new(query), Box::new(key));
                         }
                         Some(Token::Symbol("[")) => {
-                            self.at += 1;
+                            self.tokens.advance();
                             query = self.bracket(query)?;
                         }
-                        _ => return self.unexpected(),
+                        _ => return Err(self.tokens.wanted("'[' or a text in quotes")),
                     }
                 }
                 Some(Token::Word(word)) if word == "as" && !plain => return self.binding(query),
@@ -112,21 +107,21 @@ impl Parser {
 
     pub(super) fn bracket(&mut self, of: Query) -> Read<Query> {
         let of = Box::new(of);
-        if self.eat("]") {
+        if self.tokens.eat("]") {
             return Ok(Query::Iterate(of));
         }
-        if self.eat(":") {
+        if self.tokens.eat(":") {
             let to = self.query()?;
-            self.expect("]")?;
+            self.tokens.expect("]")?;
             return Ok(Query::Slice(of, None, Some(Box::new(to))));
         }
         let from = Box::new(self.query()?);
-        if self.eat(":") {
-            let to = if self.is("]") { None } else { Some(Box::new(self.query()?)) };
-            self.expect("]")?;
+        if self.tokens.eat(":") {
+            let to = if self.tokens.is("]") { None } else { Some(Box::new(self.query()?)) };
+            self.tokens.expect("]")?;
             return Ok(Query::Slice(of, Some(from), to));
         }
-        self.expect("]")?;
+        self.tokens.expect("]")?;
         Ok(Query::Index(of, from))
     }
 
@@ -136,15 +131,13 @@ impl Parser {
             pieces.push(match part {
                 Part::Text(text) => Piece::Text(text),
                 Part::Code(tokens) => {
-                    self.deeper()?;
-                    let end = tokens.last().map_or(self.end, |(_, s)| Span::new(s.end, s.end));
-                    let mut inner =
-                        Parser { tokens, at: 0, depth: self.depth, operators: self.operators, plain: false, end, located: self.located };
+                    self.tokens.enter()?;
+                    let mut inner = Parser { tokens: self.tokens.inside(tokens), plain: false, located: self.located };
                     let query = inner.query()?;
-                    if inner.peek().is_some() {
-                        return inner.unexpected();
+                    if inner.tokens.peek().is_some() {
+                        return Err(inner.tokens.wanted("an operator or ')'"));
                     }
-                    self.depth -= 1;
+                    self.tokens.leave();
                     Piece::Query(query)
                 }
             });
@@ -158,61 +151,53 @@ impl Parser {
 
     pub(super) fn object(&mut self) -> Read<Query> {
         let mut entries = Vec::new();
-        while !self.eat("}") {
-            if !entries.is_empty() {
-                self.expect(",")?;
-                if self.eat("}") {
-                    break;
-                }
-            }
-            let span = self.span();
-            let (key, alone) = match self.peek().cloned() {
+        while self.tokens.another(entries.is_empty(), "}")? {
+            let span = self.tokens.span();
+            let (key, alone) = match self.tokens.peek().cloned() {
                 Some(Token::Variable(name)) => {
-                    self.at += 1;
-                    (Query::Literal(name.as_str().into()), Some(Query::Variable(name, span)))
+                    self.tokens.advance();
+                    (Query::Literal(name.as_str().into()), Some(Some(Query::Variable(name, span))))
                 }
                 Some(Token::Word(name)) => {
-                    self.at += 1;
-                    let key = Query::Literal(name.into());
-                    (key.clone(), Some(Query::Index(Box::new(Query::Identity), Box::new(key))))
+                    self.tokens.advance();
+                    (Query::Literal(name.into()), Some(None))
                 }
                 Some(Token::String(parts)) => {
-                    self.at += 1;
-                    let key = self.text(None, parts)?;
-                    (key.clone(), Some(Query::Index(Box::new(Query::Identity), Box::new(key))))
+                    self.tokens.advance();
+                    (self.text(None, parts)?, Some(None))
                 }
                 Some(Token::Number(n, int)) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     (Query::Literal(int.map_or(Value::Float(n), Value::Int)), None)
                 }
                 Some(Token::Symbol("(")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     let key = self.query()?;
-                    self.expect(")")?;
+                    self.tokens.expect(")")?;
                     (key, None)
                 }
-                _ => return self.unexpected(),
+                _ => return Err(self.tokens.wanted("a key or '}'")),
             };
-            if self.eat(":") {
+            if self.tokens.eat(":") {
                 let mut steps = vec![self.object_value()?];
-                while self.eat("|") {
+                while self.tokens.eat("|") {
                     steps.push(self.object_value()?);
                 }
                 let value = if steps.len() == 1 { steps.pop().unwrap_or(Query::Identity) } else { Query::Pipe(steps) };
                 entries.push((key, Some(value)));
             } else if let Some(value) = alone {
-                entries.push((key, Some(value)));
+                entries.push((key, value));
             } else {
-                return self.unexpected();
+                return Err(self.tokens.wanted("':'"));
             }
         }
         Ok(Query::Object(entries))
     }
 
     pub(super) fn object_value(&mut self) -> Read<Query> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let value = self.expression(3)?;
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(value)
     }
 
@@ -223,51 +208,51 @@ impl Parser {
             "false" => Query::Literal(false.into()),
             "if" => self.conditional()?,
             "try" => {
-                self.deeper()?;
+                self.tokens.enter()?;
                 let body = self.post_term()?;
-                let catch = if self.eat_word("catch") { Some(Box::new(self.post_term()?)) } else { None };
-                self.depth -= 1;
+                let catch = if self.tokens.eat_word("catch") { Some(Box::new(self.post_term()?)) } else { None };
+                self.tokens.leave();
                 Query::Try(Box::new(body), catch)
             }
             "reduce" => {
                 let (source, pattern) = self.loop_head()?;
                 let init = self.query()?;
-                self.expect(";")?;
+                self.tokens.expect(";")?;
                 let update = self.query()?;
-                self.expect(")")?;
+                self.tokens.expect(")")?;
                 Query::Reduce(Box::new(source), pattern, Box::new(init), Box::new(update))
             }
             "foreach" => {
                 let (source, pattern) = self.loop_head()?;
                 let init = self.query()?;
-                self.expect(";")?;
+                self.tokens.expect(";")?;
                 let update = self.query()?;
-                let extract = if self.eat(";") { Some(Box::new(self.query()?)) } else { None };
-                self.expect(")")?;
+                let extract = if self.tokens.eat(";") { Some(Box::new(self.query()?)) } else { None };
+                self.tokens.expect(")")?;
                 Query::Foreach(Box::new(source), pattern, Box::new(init), Box::new(update), extract)
             }
             "break" => {
-                let Some(Token::Variable(name)) = self.peek().cloned() else { return self.wanted("a label") };
-                self.at += 1;
+                let Some(Token::Variable(name)) = self.tokens.peek().cloned() else { return Err(self.tokens.wanted("a label")) };
+                self.tokens.advance();
                 Query::Break(name, span)
             }
             "def" => {
-                self.at -= 1;
+                self.tokens.back();
                 self.query()?
             }
             _ if keyword(&word) => {
-                self.at -= 1;
-                return self.unexpected();
+                self.tokens.back();
+                return Err(self.tokens.wanted("a filter"));
             }
             _ => {
                 let mut arguments = Vec::new();
-                if self.eat("(") {
+                if self.tokens.eat("(") {
                     loop {
                         arguments.push(self.query()?);
-                        if self.eat(")") {
+                        if self.tokens.eat(")") {
                             break;
                         }
-                        self.expect(";")?;
+                        self.tokens.expect(";")?;
                     }
                 }
                 Query::Call(word, arguments, span)
@@ -281,33 +266,33 @@ impl Parser {
     }
 
     pub(super) fn loop_head(&mut self) -> Read<(Query, Pattern)> {
-        self.deeper()?;
+        self.tokens.enter()?;
         // The `as` after the term is the loop's, not a binding of the term's own.
         self.plain = true;
         let source = self.term()?;
-        self.expect_word("as")?;
+        self.tokens.expect_word("as")?;
         let pattern = self.pattern()?;
-        self.expect("(")?;
-        self.depth -= 1;
+        self.tokens.expect("(")?;
+        self.tokens.leave();
         Ok((source, pattern))
     }
 
     pub(super) fn conditional(&mut self) -> Read<Query> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let condition = self.query()?;
-        self.expect_word("then")?;
+        self.tokens.expect_word("then")?;
         let then = self.query()?;
-        let otherwise = if self.eat_word("elif") {
+        let otherwise = if self.tokens.eat_word("elif") {
             Some(Box::new(self.conditional()?))
-        } else if self.eat_word("else") {
+        } else if self.tokens.eat_word("else") {
             let otherwise = self.query()?;
-            self.expect_word("end")?;
+            self.tokens.expect_word("end")?;
             Some(Box::new(otherwise))
         } else {
-            self.expect_word("end")?;
+            self.tokens.expect_word("end")?;
             None
         };
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(Query::If(Box::new(condition), Box::new(then), otherwise))
     }
 }

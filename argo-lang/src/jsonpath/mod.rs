@@ -13,16 +13,30 @@
 //!
 //! Differences on purpose: maps are walked in the order of their keys (the reference's order is random); results are bounded in number.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Budget, ParseError, RunError, Span, Value};
 
 mod parser;
+mod print;
 mod run;
 
-/// A parsed template; cheap to clone.
-#[derive(Clone, Debug)]
+/// A parsed template; cheap to clone. Two are the same if they find the same in the same way: how they were written does not count.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Program(Arc<[Node]>);
+
+/// In a normal form, which reads back as the same program.
+///
+/// ```
+/// let program = argo_lang::jsonpath::Program::parse("x{ $['spec.a'] [0] ['b', 'c'][?(@.n=='y')] }").unwrap();
+/// assert_eq!(program.to_string(), r#"x{.spec.a[0]['b','c'][?(.n == "y")]}"#);
+/// ```
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::print(&self.0))
+    }
+}
 
 /// What becomes of a field that is not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +49,7 @@ pub enum Missing {
 }
 
 /// From, to, step of a slice.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Slice {
     from: Option<i64>,
     to: Option<i64>,
@@ -63,6 +77,31 @@ enum Node {
     Identifier(String),
     /// What stands in one pair of braces.
     List(Vec<Node>),
+}
+
+impl Node {
+    /// The node without its place.
+    fn bare(&self) -> &Self {
+        if let Self::At(_, inner) = self { inner.bare() } else { self }
+    }
+}
+
+/// Places do not count.
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.bare(), other.bare()) {
+            (Self::Text(a), Self::Text(b)) | (Self::Field(a), Self::Field(b)) | (Self::Identifier(a), Self::Identifier(b)) => a == b,
+            (Self::Slice(a), Self::Slice(b)) => a == b,
+            (Self::Filter { left: a, operator: p, right: b }, Self::Filter { left: c, operator: q, right: d }) => {
+                p == q && a == c && b == d
+            }
+            (Self::Number(a), Self::Number(b)) => a == b,
+            (Self::Wildcard, Self::Wildcard) | (Self::Recursive, Self::Recursive) => true,
+            (Self::Union(a), Self::Union(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 impl Program {

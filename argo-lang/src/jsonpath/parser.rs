@@ -22,7 +22,7 @@ struct Parser<'a> {
     base: usize,
 }
 
-fn ends_word(c: Option<char>) -> bool {
+pub(super) fn ends_word(c: Option<char>) -> bool {
     c.is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ',' | '[' | ']' | '$' | '@' | '{' | '}'))
 }
 
@@ -55,12 +55,8 @@ impl<'a> Parser<'a> {
         Some(c)
     }
 
-    fn fail<T>(&self, start: usize, message: impl Into<String>) -> Result<T, ParseError> {
-        Err(ParseError::new(message, Span::new(start, self.at).shifted(self.base)))
-    }
-
-    fn wanted<T>(&self, start: usize, message: &str, expected: &'static str) -> Result<T, ParseError> {
-        self.fail(start, message).map_err(|e: ParseError| e.expecting(expected))
+    fn wanted<T>(&self, start: usize, message: impl Into<String>, expected: &'static str) -> Result<T, ParseError> {
+        Err(ParseError::new(message, Span::new(start, self.at).shifted(self.base)).expecting(expected))
     }
 
     fn since(&self, start: usize) -> &'a str {
@@ -103,7 +99,7 @@ impl<'a> Parser<'a> {
             }
             if self.rest().starts_with("..") {
                 if matches!(out.last(), Some(Node::Recursive)) {
-                    return self.fail(start, "invalid multiple recursive descent");
+                    return self.wanted(start, "invalid multiple recursive descent", "a field");
                 }
                 self.at += 2;
                 out.push(Node::Recursive);
@@ -130,7 +126,10 @@ impl<'a> Parser<'a> {
                         word => Node::Identifier(word.to_owned()),
                     });
                 }
-                Some(c) => return self.fail(start, format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c))),
+                Some(c) => {
+                    let message = format!("unrecognized character in action: U+{:04X} '{c}'", u32::from(c));
+                    return self.wanted(start, message, "a field such as .name, an index such as [0], or '}'");
+                }
             }
         }
     }
@@ -161,7 +160,7 @@ impl<'a> Parser<'a> {
         let value = text.parse::<i64>().map(Value::Int).or_else(|_| text.parse::<f64>().map(Value::Float));
         match value {
             Ok(value) => out.push(Node::Number(value)),
-            Err(_) => return self.fail(start, format!("cannot parse number {text}")),
+            Err(_) => return self.wanted(start, format!("cannot parse number {text}"), "a number such as 10 or 0.5"),
         }
         Ok(())
     }
@@ -179,7 +178,7 @@ impl<'a> Parser<'a> {
         let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
         match unquote(inner) {
             Some(text) => out.push(Node::Text(text)),
-            None => return self.fail(start, format!("unquote string {text} error invalid syntax")),
+            None => return self.wanted(start, format!("unquote string {text} error invalid syntax"), "an escape such as \\n or \\u00e9"),
         }
         Ok(())
     }
@@ -215,7 +214,7 @@ impl<'a> Parser<'a> {
         }
         match slice(text) {
             Some(slice) => out.push(Node::Slice(slice)),
-            None => return self.fail(start, format!("invalid array index {text}")),
+            None => return self.wanted(start, format!("invalid array index {text}"), "an index, a slice, a key in single quotes or ?(…)"),
         }
         Ok(())
     }

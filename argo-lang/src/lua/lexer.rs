@@ -1,5 +1,6 @@
 //! Tokens of scripts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::{ParseError, Span};
@@ -15,8 +16,9 @@ pub(super) enum Token {
 
 pub(super) struct Placed {
     pub(super) token: Token,
-    pub(super) span: Span,
     pub(super) line: u32,
+    /// Bytes from the start of its line to its end: how the reference counts columns.
+    pub(super) column: usize,
 }
 
 const WORDS: [&str; 22] = [
@@ -32,8 +34,18 @@ fn fail<T>(message: impl Into<String>, line: u32, start: usize, end: usize) -> R
     Err(ParseError::new(format!("<string> line:{line}: {}", message.into()), Span::new(start, end)))
 }
 
-pub(super) fn tokens(text: &[u8]) -> Result<Vec<Placed>, ParseError> {
-    let mut lexer = Lexer { text, at: 0, line: 1 };
+fn wrong<T>(
+    message: impl Into<String>,
+    line: u32,
+    start: usize,
+    end: usize,
+    expected: impl Into<Cow<'static, str>>,
+) -> Result<T, ParseError> {
+    fail(message, line, start, end).map_err(|e: ParseError| e.expecting(expected))
+}
+
+pub(super) fn tokens(text: &[u8]) -> Result<Vec<(Placed, Span)>, ParseError> {
+    let mut lexer = Lexer { text, at: 0, line: 1, line_start: 0 };
     // A first line that begins with `#` is left out.
     if text.first() == Some(&b'#') {
         while lexer.peek(0).is_some_and(|b| b != b'\n') {
@@ -44,7 +56,7 @@ pub(super) fn tokens(text: &[u8]) -> Result<Vec<Placed>, ParseError> {
     while lexer.skip()? {
         let (start, line) = (lexer.at, lexer.line);
         let token = lexer.token()?;
-        out.push(Placed { token, span: Span::new(start, lexer.at), line });
+        out.push((Placed { token, line, column: lexer.at - lexer.line_start }, Span::new(start, lexer.at)));
     }
     Ok(out)
 }
@@ -53,6 +65,7 @@ struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
     line: u32,
+    line_start: usize,
 }
 
 impl Lexer<'_> {
@@ -65,6 +78,7 @@ impl Lexer<'_> {
         self.at += 1;
         if b == b'\n' {
             self.line = self.line.saturating_add(1);
+            self.line_start = self.at;
         }
         Some(b)
     }
@@ -116,7 +130,10 @@ impl Lexer<'_> {
         let mut out = Vec::new();
         loop {
             match self.peek(0) {
-                None => return fail(format!("unterminated multiline {what}"), self.line, start, self.at),
+                None => {
+                    let close = format!("']{}]'", "=".repeat(level.min(20)));
+                    return wrong(format!("unterminated multiline {what}"), self.line, start, self.at, close);
+                }
                 Some(b']') => {
                     let equals = (0..level).all(|i| self.peek(1 + i) == Some(b'='));
                     if equals && self.peek(1 + level) == Some(b']') {
@@ -159,7 +176,10 @@ impl Lexer<'_> {
                 self.at += symbol.len();
                 Ok(Token::Symbol(symbol))
             }
-            None => fail(format!("Invalid token near '{}'", char::from(first)), self.line, start, start + 1),
+            None => {
+                let expected = if first == b'!' { "'not' or '~='" } else { "a value or an operator" };
+                wrong(format!("Invalid token near '{}'", char::from(first)), self.line, start, start + 1, expected)
+            }
         }
     }
 
@@ -178,7 +198,7 @@ impl Lexer<'_> {
         let text = String::from_utf8_lossy(self.text.get(start..self.at).unwrap_or_default()).into_owned();
         match super::convert::parse_number(&text) {
             Some(n) => Ok(Token::Number(n)),
-            None => fail(format!("malformed number near '{text}'"), self.line, start, self.at),
+            None => wrong(format!("malformed number near '{text}'"), self.line, start, self.at, "a number such as 10, 0.5, 1e6 or 0x1f"),
         }
     }
 
@@ -188,10 +208,12 @@ impl Lexer<'_> {
         let mut out = Vec::new();
         loop {
             match self.bump() {
-                None | Some(b'\n') => return fail("unterminated string", self.line, start, self.at),
+                None | Some(b'\n') => {
+                    return wrong("unterminated string", self.line, start, self.at, format!("a closing {}", char::from(quote)));
+                }
                 Some(b) if b == quote => return Ok(Token::String(out.into())),
                 Some(b'\\') => match self.bump() {
-                    None => return fail("unterminated string", self.line, start, self.at),
+                    None => return wrong("unterminated string", self.line, start, self.at, format!("a closing {}", char::from(quote))),
                     Some(b'a') => out.push(7),
                     Some(b'b') => out.push(8),
                     Some(b'f') => out.push(12),

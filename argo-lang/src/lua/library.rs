@@ -309,7 +309,7 @@ pub(super) fn call(m: &mut Machine<'_>, name: &'static str, list: Vec<V>) -> Run
             m.spend(source.len().saturating_mul(16))?;
             match parser::parse(&source, false) {
                 Ok(body) => one(m.load(body)),
-                Err(error) => Ok(vec![V::Nil, V::text(&error.message)]),
+                Err(error) => Ok(vec![V::Nil, V::text(&format!("{}\n", error.message))]),
             }
         }
         "require" => {

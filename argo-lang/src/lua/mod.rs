@@ -12,6 +12,8 @@
 //! An interpreter of our own: no C, no files, no environment, no clock. [`Libraries::Restricted`] is what CD gives its scripts (base functions, `table`, and of
 //! `os` `time` and `date`), [`Libraries::Open`] adds `string`, `math` and `os.difftime`. Texts are bytes. Numbers are floats; whole ones print without exponent.
 //!
+//! Scripts have no printed form: reading one turns names of local variables into places, and a script is kept as it was written by whoever wrote it.
+//!
 //! Differences on purpose: `io`, the rest of `os`, `dofile`, `require` of files and `debug` are absent or always fail; coroutines are absent; steps, memory and
 //! depth are bounded, and no `pcall` catches the end of the budget; `os.time()` is the caller's time.
 

@@ -1,10 +1,10 @@
 //! From tokens to the tree; local variables become places.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::ast::{Body, Capture, Expr, Kind, Op, Place, Stat, Unary};
 use super::lexer::{Placed, Token, tokens};
+use crate::cursor::{self, Bounds, Cursor};
 use crate::{ParseError, Span};
 
 /// Deepest nesting.
@@ -20,14 +20,16 @@ type Read<T> = Result<T, ParseError>;
 /// Reads a script; `located` says that errors at run time are to point into this text.
 pub(super) fn parse(text: &[u8], located: bool) -> Read<Body> {
     let tokens = tokens(text)?;
-    let end = tokens.last().map_or(1, |t| t.line);
-    let mut parser = Parser { tokens, at: 0, depth: 0, functions: vec![Function::default()], end, located };
+    let last_line = tokens.last().map_or(1, |(t, _)| t.line);
+    // How long chains may be counts for each expression.
+    let tokens = Cursor::new(tokens, Span::new(text.len(), text.len()), Bounds { depth: MOST_DEPTH, links: usize::MAX });
+    let mut parser = Parser { tokens, functions: vec![Function::default()], last_line, located };
     if let Some(main) = parser.functions.last_mut() {
         main.variadic = true;
     }
     let block = parser.block()?;
     if parser.peek().is_some() {
-        return parser.wanted("a statement or the end");
+        return Err(parser.tokens.wanted("a statement or the end"));
     }
     let main = parser.functions.pop().unwrap_or_default();
     Ok(Body { parameters: Vec::new(), variadic: true, block, captured: main.captured, outer: Vec::new() })
@@ -44,89 +46,62 @@ struct Function {
 }
 
 struct Parser {
-    tokens: Vec<Placed>,
-    at: usize,
-    depth: usize,
+    tokens: Cursor<Placed>,
     functions: Vec<Function>,
-    end: u32,
+    last_line: u32,
     located: bool,
+}
+
+/// An error in the words of the reference.
+fn message(found: Option<&Placed>, kind: &str) -> String {
+    let Some(Placed { token, line, column }) = found else { return format!("<string> at EOF:   {kind} error") };
+    let shown = match token {
+        Token::Name(s) | Token::String(s) => String::from_utf8_lossy(s).into_owned(),
+        Token::Word(s) | Token::Symbol(s) => (*s).to_owned(),
+        Token::Number(n) => n.to_string(),
+    };
+    format!("<string> line:{line}(column:{column}) near '{shown}':   {kind} error")
+}
+
+impl cursor::Token for Placed {
+    fn is_symbol(&self, symbol: &str) -> bool {
+        matches!(self.token, Token::Symbol(s) if s == symbol)
+    }
+
+    fn is_word(&self, word: &str) -> bool {
+        matches!(self.token, Token::Word(w) if w == word)
+    }
+
+    fn unexpected(found: Option<&Self>) -> String {
+        message(found, "syntax")
+    }
 }
 
 impl Parser {
     fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.at).map(|t| &t.token)
+        self.tokens.peek().map(|t| &t.token)
     }
 
     fn line(&self) -> u32 {
-        self.tokens.get(self.at).map_or(self.end, |t| t.line)
-    }
-
-    fn is(&self, symbol: &str) -> bool {
-        matches!(self.peek(), Some(Token::Symbol(s)) if *s == symbol)
-    }
-
-    fn is_word(&self, word: &str) -> bool {
-        matches!(self.peek(), Some(Token::Word(w)) if *w == word)
-    }
-
-    fn eat(&mut self, symbol: &str) -> bool {
-        let found = self.is(symbol);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn eat_word(&mut self, word: &str) -> bool {
-        let found = self.is_word(word);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, symbol: &'static str) -> Read<()> {
-        if self.eat(symbol) { Ok(()) } else { self.wanted(format!("'{symbol}'")) }
-    }
-
-    fn expect_word(&mut self, word: &str) -> Read<()> {
-        if self.eat_word(word) { Ok(()) } else { self.wanted(format!("'{word}'")) }
+        self.tokens.peek().map_or(self.last_line, |t| t.line)
     }
 
     fn fail<T>(&self, message: &str) -> Read<T> {
-        let span = self.tokens.get(self.at).or(self.tokens.last()).map_or(Span::default(), |t| t.span);
-        Err(ParseError::new(message, span))
+        Err(self.tokens.fail(message))
     }
 
     fn place(&self) -> Place {
-        let span = self.tokens.get(self.at).filter(|_| self.located).map_or(Span::default(), |t| t.span);
-        Place { line: self.line(), span }
-    }
-
-    fn wanted<T>(&self, expected: impl Into<Cow<'static, str>>) -> Read<T> {
-        self.unexpected().map_err(|e: ParseError| e.expecting(expected))
-    }
-
-    fn unexpected<T>(&self) -> Read<T> {
-        let Some(token) = self.peek() else { return self.fail("<string> at EOF:   syntax error") };
-        let shown = match token {
-            Token::Name(s) | Token::String(s) => String::from_utf8_lossy(s).into_owned(),
-            Token::Word(s) | Token::Symbol(s) => (*s).to_owned(),
-            Token::Number(n) => n.to_string(),
-        };
-        let message = format!("<string> line:{} near '{shown}':   syntax error", self.line());
-        self.fail(&message)
-    }
-
-    fn deeper(&mut self) -> Read<()> {
-        self.depth += 1;
-        if self.depth > MOST_DEPTH { self.fail("nested too deeply") } else { Ok(()) }
+        Place { line: self.line(), span: if self.located { self.tokens.span() } else { Span::default() } }
     }
 
     fn name(&mut self) -> Read<Arc<[u8]>> {
         match self.peek() {
             Some(Token::Name(name)) => {
                 let name = name.clone();
-                self.at += 1;
+                self.tokens.advance();
                 Ok(name)
             }
-            _ => self.wanted("a name"),
+            _ => Err(self.tokens.wanted("a name")),
         }
     }
 
@@ -169,32 +144,32 @@ impl Parser {
 
     /// Statements up to what closes them; the names that they declare go with them.
     fn block(&mut self) -> Read<Vec<Stat>> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let known = self.functions.last().map_or(0, |f| f.names.len());
         let mut out = Vec::new();
         loop {
             match self.peek() {
                 None | Some(Token::Word("end" | "else" | "elseif" | "until")) => break,
                 Some(Token::Symbol(";")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     continue;
                 }
                 _ => {}
             }
-            let last = self.is_word("return");
+            let last = self.tokens.is_word("return");
             out.push(self.statement()?);
             if last {
-                self.eat(";");
+                self.tokens.eat(";");
                 if !matches!(self.peek(), None | Some(Token::Word("end" | "else" | "elseif" | "until"))) {
-                    return self.unexpected();
+                    return Err(self.tokens.wanted("'end': nothing follows a return"));
                 }
             }
         }
         // `until` still sees the names of its block: the caller forgets them.
-        if !self.is_word("until") {
+        if !self.tokens.is_word("until") {
             self.forget(known);
         }
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(out)
     }
 
@@ -224,33 +199,32 @@ impl Parser {
             return self.fail("too many local variables");
         }
         let Some(Token::Word(word)) = self.peek().cloned() else {
-            if self.eat("::") {
+            if self.tokens.eat("::") {
                 let name = self.name()?;
-                self.expect("::")?;
+                self.tokens.expect("::")?;
                 return Ok(Stat::Label(name));
             }
             return self.expression_statement();
         };
-        self.at += 1;
+        self.tokens.advance();
         match word {
             "if" => self.conditional(),
             "while" => {
-                let condition = self.expression(0)?;
-                self.expect_word("do")?;
+                let condition = self.condition("do")?;
                 let block = self.in_loop(Self::block)?;
-                self.expect_word("end")?;
+                self.tokens.expect_word("end")?;
                 Ok(Stat::While(condition, block))
             }
             "do" => {
                 let block = self.block()?;
-                self.expect_word("end")?;
+                self.tokens.expect_word("end")?;
                 Ok(Stat::Do(block))
             }
             "for" => self.for_loop(),
             "repeat" => {
                 let known = self.known();
                 let block = self.in_loop(Self::block)?;
-                self.expect_word("until")?;
+                self.tokens.expect_word("until")?;
                 let condition = self.expression(0)?;
                 self.forget(known);
                 Ok(Stat::Repeat(block, condition))
@@ -260,9 +234,9 @@ impl Parser {
                 let name = self.name()?;
                 let mut target = Expr { kind: self.resolve(&name), place };
                 let mut method = false;
-                while !method && (self.is(".") || self.is(":")) {
-                    method = self.is(":");
-                    self.at += 1;
+                while !method && (self.tokens.is(".") || self.tokens.is(":")) {
+                    method = self.tokens.is(":");
+                    self.tokens.advance();
                     let key = Expr { kind: Kind::String(self.name()?), place };
                     target = Expr { kind: Kind::Index(Box::new(target), Box::new(key)), place };
                 }
@@ -270,17 +244,17 @@ impl Parser {
                 Ok(Stat::Function(target, body))
             }
             "local" => {
-                if self.eat_word("function") {
+                if self.tokens.eat_word("function") {
                     let name = self.name()?;
                     let place = self.declare(name);
                     let body = self.function(false)?;
                     return Ok(Stat::LocalFunction(place, body));
                 }
                 let mut names = vec![self.name()?];
-                while self.eat(",") {
+                while self.tokens.eat(",") {
                     names.push(self.name()?);
                 }
-                let values = if self.eat("=") { self.expressions()? } else { Vec::new() };
+                let values = if self.tokens.eat("=") { self.expressions()? } else { Vec::new() };
                 let places = names.into_iter().map(|n| self.declare(n)).collect();
                 Ok(Stat::Local(places, values))
             }
@@ -290,29 +264,37 @@ impl Parser {
             }
             "break" => {
                 if self.functions.last().is_none_or(|f| f.loops == 0) {
-                    return self.fail("<string>: no loop to break");
+                    return Err(self.tokens.fail("<string>: no loop to break").expecting("a loop around"));
                 }
                 Ok(Stat::Break)
             }
             "goto" => Ok(Stat::Goto(self.name()?)),
             _ => {
-                self.at -= 1;
-                self.unexpected()
+                self.tokens.back();
+                Err(self.tokens.wanted("a statement"))
             }
         }
+    }
+
+    fn condition(&mut self, then: &str) -> Read<Expr> {
+        let condition = self.expression(0)?;
+        if self.tokens.is("=") {
+            return Err(self.tokens.wanted("'==' to compare"));
+        }
+        self.tokens.expect_word(then)?;
+        Ok(condition)
     }
 
     fn conditional(&mut self) -> Read<Stat> {
         let mut arms = Vec::new();
         loop {
-            let condition = self.expression(0)?;
-            self.expect_word("then")?;
+            let condition = self.condition("then")?;
             arms.push((condition, self.block()?));
-            if self.eat_word("elseif") {
+            if self.tokens.eat_word("elseif") {
                 continue;
             }
-            let otherwise = if self.eat_word("else") { Some(self.block()?) } else { None };
-            self.expect_word("end")?;
+            let otherwise = if self.tokens.eat_word("else") { Some(self.block()?) } else { None };
+            self.tokens.expect_word("end")?;
             return Ok(Stat::If(arms, otherwise));
         }
     }
@@ -320,51 +302,51 @@ impl Parser {
     fn for_loop(&mut self) -> Read<Stat> {
         let first = self.name()?;
         let known = self.known();
-        if self.eat("=") {
+        if self.tokens.eat("=") {
             let start = self.expression(0)?;
-            self.expect(",")?;
+            self.tokens.expect(",")?;
             let stop = self.expression(0)?;
-            let step = if self.eat(",") { Some(self.expression(0)?) } else { None };
-            self.expect_word("do")?;
+            let step = if self.tokens.eat(",") { Some(self.expression(0)?) } else { None };
+            self.tokens.expect_word("do")?;
             let place = self.declare(first);
             let block = self.in_loop(Self::block)?;
-            self.expect_word("end")?;
+            self.tokens.expect_word("end")?;
             self.forget(known);
             return Ok(Stat::For(place, Box::new((start, stop, step)), block));
         }
         let mut names = vec![first];
-        while self.eat(",") {
+        while self.tokens.eat(",") {
             names.push(self.name()?);
         }
-        self.expect_word("in")?;
+        self.tokens.expect_word("in")?;
         let values = self.expressions()?;
-        self.expect_word("do")?;
+        self.tokens.expect_word("do")?;
         let places = names.into_iter().map(|n| self.declare(n)).collect();
         let block = self.in_loop(Self::block)?;
-        self.expect_word("end")?;
+        self.tokens.expect_word("end")?;
         self.forget(known);
         Ok(Stat::ForIn(places, values, block))
     }
 
     /// Parameters and body of a function, after its name.
     fn function(&mut self, method: bool) -> Read<Arc<Body>> {
-        self.deeper()?;
+        self.tokens.enter()?;
         self.functions.push(Function::default());
         let mut parameters = Vec::new();
         if method {
             parameters.push(self.declare(b"self".as_slice().into()));
         }
-        self.expect("(")?;
+        self.tokens.expect("(")?;
         let (mut variadic, mut first) = (false, true);
-        while !self.eat(")") {
+        while !self.tokens.eat(")") {
             if !first {
-                self.expect(",")?;
+                self.tokens.expect(",")?;
             }
             first = false;
             if variadic {
-                return self.unexpected();
+                return Err(self.tokens.wanted("')': nothing follows ..."));
             }
-            if self.eat("...") {
+            if self.tokens.eat("...") {
                 variadic = true;
             } else {
                 let name = self.name()?;
@@ -375,8 +357,8 @@ impl Parser {
             function.variadic = variadic;
         }
         let block = self.block()?;
-        self.expect_word("end")?;
-        self.depth -= 1;
+        self.tokens.expect_word("end")?;
+        self.tokens.leave();
         let function = self.functions.pop().unwrap_or_default();
         let outer = function.outer.into_iter().map(|(_, c)| c).collect();
         Ok(Arc::new(Body { parameters, variadic, block, captured: function.captured, outer }))
@@ -384,30 +366,35 @@ impl Parser {
 
     fn expression_statement(&mut self) -> Read<Stat> {
         let first = self.suffixed()?;
-        if self.is("=") || self.is(",") {
+        if self.tokens.is("=") || self.tokens.is(",") {
             let mut targets = vec![first];
-            while self.eat(",") {
+            while self.tokens.eat(",") {
                 targets.push(self.suffixed()?);
             }
             if targets.iter().any(|t| !matches!(t.kind, Kind::Local(_) | Kind::Outer(_) | Kind::Global(_) | Kind::Index(..))) {
-                return self.unexpected();
+                return Err(self.tokens.wanted("a variable or a member: nothing else can be assigned to"));
             }
-            self.expect("=")?;
+            self.tokens.expect("=")?;
             return Ok(Stat::Assign(targets, self.expressions()?));
         }
-        if matches!(first.kind, Kind::Call(..) | Kind::Method(..)) { Ok(Stat::Expr(first)) } else { self.unexpected() }
+        if matches!(first.kind, Kind::Call(..) | Kind::Method(..)) {
+            Ok(Stat::Expr(first))
+        } else {
+            let message = message(self.tokens.peek(), "parse");
+            Err(self.tokens.fail(message).expecting("'=' or a call: a value alone is no statement"))
+        }
     }
 
     fn expressions(&mut self) -> Read<Vec<Expr>> {
         let mut out = vec![self.expression(0)?];
-        while self.eat(",") {
+        while self.tokens.eat(",") {
             out.push(self.expression(0)?);
         }
         Ok(out)
     }
 
     fn expression(&mut self, least: u8) -> Read<Expr> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let place = self.place();
         let unary = match self.peek() {
             Some(Token::Word("not")) => Some(Unary::Not),
@@ -417,7 +404,7 @@ impl Parser {
         };
         let mut left = match unary {
             Some(operator) => {
-                self.at += 1;
+                self.tokens.advance();
                 let operand = self.expression(8)?;
                 Expr { kind: Kind::Unary(operator, Box::new(operand)), place }
             }
@@ -454,11 +441,11 @@ impl Parser {
                 return self.fail("the expression has too many operators");
             }
             let place = self.place();
-            self.at += 1;
+            self.tokens.advance();
             let rhs = self.expression(right)?;
             left = Expr { kind: Kind::Binary(op, Box::new(left), Box::new(rhs)), place };
         }
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(left)
     }
 
@@ -472,48 +459,49 @@ impl Parser {
             Some(Token::Word("false")) => Kind::False,
             Some(Token::Symbol("...")) => {
                 if self.functions.last().is_none_or(|f| !f.variadic) {
-                    return self.fail("<string>: cannot use '...' outside a vararg function");
+                    let error = self.tokens.fail("<string>: cannot use '...' outside a vararg function");
+                    return Err(error.expecting("a function with ... among its parameters"));
                 }
                 Kind::Variadic
             }
             Some(Token::Symbol("{")) => return self.table(),
             Some(Token::Word("function")) => {
-                self.at += 1;
+                self.tokens.advance();
                 let body = self.function(false)?;
                 return Ok(Expr { kind: Kind::Function(body), place });
             }
             _ => return self.suffixed(),
         };
-        self.at += 1;
+        self.tokens.advance();
         Ok(Expr { kind, place })
     }
 
     fn table(&mut self) -> Read<Expr> {
-        self.deeper()?;
+        self.tokens.enter()?;
         let place = self.place();
-        self.expect("{")?;
+        self.tokens.expect("{")?;
         let mut entries = Vec::new();
-        while !self.eat("}") {
-            let keyed = matches!(self.peek(), Some(Token::Name(_)))
-                && matches!(self.tokens.get(self.at + 1).map(|t| &t.token), Some(Token::Symbol("=")));
+        while !self.tokens.eat("}") {
+            let keyed =
+                matches!(self.peek(), Some(Token::Name(_))) && self.tokens.peek_at(1).is_some_and(|t| cursor::Token::is_symbol(t, "="));
             if keyed {
                 let key = Expr { kind: Kind::String(self.name()?), place: self.place() };
-                self.expect("=")?;
+                self.tokens.expect("=")?;
                 entries.push((Some(key), self.expression(0)?));
-            } else if self.eat("[") {
+            } else if self.tokens.eat("[") {
                 let key = self.expression(0)?;
-                self.expect("]")?;
-                self.expect("=")?;
+                self.tokens.expect("]")?;
+                self.tokens.expect("=")?;
                 entries.push((Some(key), self.expression(0)?));
             } else {
                 entries.push((None, self.expression(0)?));
             }
-            if !self.eat(",") && !self.eat(";") {
-                self.expect("}")?;
+            if !self.tokens.eat(",") && !self.tokens.eat(";") {
+                self.tokens.expect("}")?;
                 break;
             }
         }
-        self.depth -= 1;
+        self.tokens.leave();
         Ok(Expr { kind: Kind::Table(entries), place })
     }
 
@@ -521,16 +509,16 @@ impl Parser {
         let place = self.place();
         let mut expr = match self.peek().cloned() {
             Some(Token::Name(name)) => {
-                self.at += 1;
+                self.tokens.advance();
                 Expr { kind: self.resolve(&name), place }
             }
             Some(Token::Symbol("(")) => {
-                self.at += 1;
+                self.tokens.advance();
                 let inner = self.expression(0)?;
-                self.expect(")")?;
+                self.tokens.expect(")")?;
                 Expr { kind: Kind::One(Box::new(inner)), place }
             }
-            _ => return self.wanted("an expression"),
+            _ => return Err(self.tokens.wanted("an expression")),
         };
         let mut count = 0_usize;
         loop {
@@ -541,20 +529,20 @@ impl Parser {
             let place = self.place();
             match self.peek() {
                 Some(Token::Symbol(".")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     let key = Expr { kind: Kind::String(self.name()?), place };
                     expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), place };
                 }
                 Some(Token::Symbol("[")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     let key = self.expression(0)?;
-                    self.expect("]")?;
+                    self.tokens.expect("]")?;
                     expr = Expr { kind: Kind::Index(Box::new(expr), Box::new(key)), place };
                 }
                 Some(Token::Symbol(":")) => {
-                    self.at += 1;
+                    self.tokens.advance();
                     let name = self.name()?;
-                    let Some(arguments) = self.arguments()? else { return self.wanted("arguments") };
+                    let Some(arguments) = self.arguments()? else { return Err(self.tokens.wanted("arguments")) };
                     expr = Expr { kind: Kind::Method(Box::new(expr), name, arguments), place };
                 }
                 _ => match self.arguments()? {
@@ -569,16 +557,16 @@ impl Parser {
         let place = self.place();
         match self.peek().cloned() {
             Some(Token::Symbol("(")) => {
-                self.at += 1;
-                if self.eat(")") {
+                self.tokens.advance();
+                if self.tokens.eat(")") {
                     return Ok(Some(Vec::new()));
                 }
                 let list = self.expressions()?;
-                self.expect(")")?;
+                self.tokens.expect(")")?;
                 Ok(Some(list))
             }
             Some(Token::String(s)) => {
-                self.at += 1;
+                self.tokens.advance();
                 Ok(Some(vec![Expr { kind: Kind::String(s), place }]))
             }
             Some(Token::Symbol("{")) => Ok(Some(vec![self.table()?])),

@@ -187,7 +187,20 @@ pub(super) fn to_float(value: &Value) -> f64 {
     }
 }
 
-/// `strconv.ParseFloat`, without its hexadecimal form.
+/// `0x1.8p-2`: digits of base 16, then a power of two, which has to be there.
+fn hex_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.strip_prefix("0x")?.split_once('p')?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let places = i32::try_from(fraction.len()).ok().filter(|n| *n <= 16)?;
+    #[allow(clippy::cast_precision_loss)]
+    let digits = u128::from_str_radix(&format!("{whole}{fraction}"), 16).ok().filter(|_| !whole.starts_with('+'))? as f64;
+    let power = exponent.parse::<i32>().ok()?.checked_sub(places.checked_mul(4)?)?.clamp(-2_000, 2_000);
+    // In two steps: the whole power may be out of range where the number is not.
+    let half = power / 2;
+    Some(digits * 2_f64.powi(half) * 2_f64.powi(power - half)).filter(|n| n.is_finite())
+}
+
+/// `strconv.ParseFloat`.
 pub(crate) fn parse_float(s: &str) -> Option<f64> {
     let bare = s.trim_start_matches(['+', '-']);
     if s.len() - bare.len() > 1 {
@@ -196,6 +209,7 @@ pub(crate) fn parse_float(s: &str) -> Option<f64> {
     match bare.to_ascii_lowercase().as_str() {
         "inf" | "infinity" => Some(if s.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
         "nan" => Some(f64::NAN),
+        lower if lower.starts_with("0x") => hex_float(lower).map(|n| if s.starts_with('-') { -n } else { n }),
         _ if bare.starts_with(|c: char| c.is_ascii_digit() || c == '.') => s.parse::<f64>().ok().filter(|n| n.is_finite()),
         _ => None,
     }
