@@ -103,7 +103,9 @@ pub fn stage(template: &Template, template_text: &str, own: &Path, link: bool, p
         container_folder(paths, container).map_err(|source| InitError::Write { path: paths.container(container), source })?;
     }
     // Output files are put there by whatever user the main container runs as.
-    for folder in ["outputs", "outputs/parameters", "outputs/artifacts"] {
+    let has_files = template.outputs.artifacts.iter().any(|artifact| !artifact.path.is_empty())
+        || template.outputs.parameters.iter().any(|parameter| parameter.value_from.as_ref().is_some_and(|from| !from.path.is_empty()));
+    for folder in ["outputs", "outputs/parameters", "outputs/artifacts"].into_iter().filter(|_| has_files) {
         let path = paths.var_run_argo.join(folder);
         fs::create_dir_all(&path)
             .and_then(|()| set_mode(&path, 0o777))

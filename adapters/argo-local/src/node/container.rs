@@ -141,6 +141,8 @@ pub(crate) async fn plan(
         image_root: resolved.root,
         mounts: Vec::new(),
         host_mounts: ctx.host_mounts.clone(),
+        mount_point: ctx.root.join(super::MOUNT_POINT),
+        empty: ctx.root.join(super::EMPTY),
         hidden: std::iter::once(&ctx.root).chain(&ctx.options.hidden).cloned().collect(),
         survive: ctx.options.survive,
         in_place: None,

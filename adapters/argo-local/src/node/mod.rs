@@ -164,6 +164,10 @@ pub enum NodeError {
     },
 }
 
+/// Folders below the node's: see [`spec::RunSpec`].
+const MOUNT_POINT: &str = "root";
+const EMPTY: &str = "empty";
+
 /// What everything in a running node shares.
 struct Context {
     client: Client,
@@ -202,7 +206,7 @@ fn pod_folder(root: &std::path::Path, uid: &str) -> PathBuf {
 }
 
 fn run_dir(root: &std::path::Path, uid: &str, container: &str, attempt: u32) -> RunDir {
-    RunDir(pod_folder(root, uid).join("containers").join(container.replace(['/', '.'], "_")).join(attempt.to_string()))
+    RunDir(pod_folder(root, uid).join("containers").join(format!("{}.{attempt}", container.replace(['/', '.'], "_"))))
 }
 
 /// A node.
@@ -259,6 +263,9 @@ async fn set_up(client: Client, options: NodeOptions) -> Result<Context, NodeErr
     std::fs::set_permissions(&root, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(folder)?;
     if let Some(path) = &options.artifacts {
         std::fs::create_dir_all(path).map_err(|source| NodeError::Folder { path: path.clone(), source })?;
+    }
+    for name in [MOUNT_POINT, EMPTY] {
+        std::fs::create_dir_all(root.join(name)).map_err(folder)?;
     }
     raise_open_files();
     let (program, shim_args) = options.shim.split_first().ok_or(NodeError::NoShim)?;
@@ -519,12 +526,10 @@ impl Pods {
             if !known.contains(&path) {
                 let ctx = Arc::clone(&self.ctx);
                 tokio::spawn(async move {
-                    for container in std::fs::read_dir(path.join("containers")).into_iter().flatten().flatten() {
-                        for run in std::fs::read_dir(container.path()).into_iter().flatten().flatten() {
-                            if let runner::Found::Running(mut run) = ctx.runner.find(&RunDir(run.path())).await {
-                                run.remote().kill().await;
-                                run.ended().await;
-                            }
+                    for run in std::fs::read_dir(path.join("containers")).into_iter().flatten().flatten() {
+                        if let runner::Found::Running(mut run) = ctx.runner.find(&RunDir(run.path())).await {
+                            run.remote().kill().await;
+                            run.ended().await;
                         }
                     }
                     clear(path).await;

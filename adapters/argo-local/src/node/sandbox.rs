@@ -60,6 +60,10 @@ pub(crate) fn host_mounts(hidden: &Path) -> Vec<PathBuf> {
 /// Tries what could be, and says what is and why not more.
 pub(crate) async fn probe(runner: &Runner, folder: &Path, tools: &Tools, shim_args: &[String]) -> (Sandbox, Vec<String>) {
     let mut reasons = Vec::new();
+    for name in [super::MOUNT_POINT, super::EMPTY] {
+        // Where it cannot be made the trials fail and say so.
+        drop(std::fs::create_dir_all(folder.join(name)));
+    }
     for (number, sandbox) in candidates().into_iter().enumerate() {
         let dir = RunDir(folder.join(number.to_string()));
         let programs = tools.programs.iter();
@@ -81,6 +85,8 @@ pub(crate) async fn probe(runner: &Runner, folder: &Path, tools: &Tools, shim_ar
             image_root: None,
             mounts,
             host_mounts: Vec::new(),
+            mount_point: folder.join(super::MOUNT_POINT),
+            empty: folder.join(super::EMPTY),
             hidden: vec![folder.to_owned()],
             survive: false,
             in_place: None,

@@ -70,6 +70,10 @@ pub(crate) struct RunSpec {
     pub(crate) mounts: Vec<Mount>,
     /// File systems of the host below its root that programs may need.
     pub(crate) host_mounts: Vec<PathBuf>,
+    /// An empty folder of the node on which the container's root is mounted.
+    pub(crate) mount_point: PathBuf,
+    /// An empty folder of the node that is seen in place of those that are not to be seen.
+    pub(crate) empty: PathBuf,
     /// Host folders that the container must not see.
     pub(crate) hidden: Vec<PathBuf>,
     /// Goes on when the node ends.

@@ -11,7 +11,7 @@ use super::shim::builtins;
 use super::spec::Sandbox;
 
 /// Where it is in a container that has a file system of its own.
-pub(crate) const WHERE: &str = "/.argo-local";
+pub(crate) const WHERE: &str = "/run/.argo-local";
 
 pub(crate) struct Tools {
     /// On the host.

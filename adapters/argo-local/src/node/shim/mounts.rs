@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 use crate::node::spec::{Mount, Rootfs, RunDir, RunSpec, Sandbox};
 
 /// Where the host's root hangs until everything is in place.
-const OLD: &str = "/.argo-old";
+const OLD: &str = "/run/.argo-old";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MountError {
@@ -45,11 +45,20 @@ pub(super) fn enter(spec: &RunSpec, dir: &RunDir) -> Result<(), MountError> {
     }
     // Mount options are names relative to here: commas, colons and length do not matter.
     std::env::set_current_dir(&layer).map_err(at("folder", &layer))?;
-    for (name, mode) in [("root", 0o755), ("tmp", 0o1777), ("vartmp", 0o1777), ("run", 0o755), ("home", 0o700), ("none", 0o555)] {
+    for (name, mode) in [("tmp", 0o1777), ("vartmp", 0o1777)] {
         folder(Path::new(name), mode)?;
     }
-    let resolver = copy_resolver()?;
-    let root = Path::new("root");
+    if user {
+        folder(Path::new("home"), 0o700)?;
+    }
+    let composed = spec.image_root.is_none() && rootfs != Rootfs::Overlay;
+    let root = if composed {
+        folder(Path::new("root"), 0o755)?;
+        Path::new("root")
+    } else {
+        // Each container has mounts of its own, so one folder serves them all.
+        &spec.mount_point
+    };
     match (&spec.image_root, rootfs) {
         (Some(image), Rootfs::Overlay | Rootfs::Composed) => overlay(image, root, "image", user)?,
         (Some(image), Rootfs::ReadOnly) => {
@@ -60,9 +69,12 @@ pub(super) fn enter(spec: &RunSpec, dir: &RunDir) -> Result<(), MountError> {
         (None, Rootfs::ReadOnly) => compose(root, None, &[])?,
     }
     std::env::set_current_dir(root).map_err(at("folder", root))?;
+    folder(Path::new("run"), 0o755)?;
+    mount(Some("tmpfs"), "run", Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some("mode=0755")).map_err(step("/run"))?;
+    let resolver = copy_resolver()?;
     let old = Path::new(OLD);
-    folder(Path::new(".argo-old"), 0o700)?;
-    nix::unistd::pivot_root(".", ".argo-old").map_err(step("pivot_root"))?;
+    folder(Path::new("run/.argo-old"), 0o700)?;
+    nix::unistd::pivot_root(".", "run/.argo-old").map_err(step("pivot_root"))?;
     std::env::set_current_dir("/").map_err(at("folder", Path::new("/")))?;
 
     devices(user)?;
@@ -72,7 +84,7 @@ pub(super) fn enter(spec: &RunSpec, dir: &RunDir) -> Result<(), MountError> {
     folder(Path::new("/sys"), 0o755)?;
     mount(Some(&host("/sys")), "/sys", NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE).map_err(step("/sys"))?;
     let layer = host(&layer);
-    for (target, name) in [("/tmp", "tmp"), ("/var/tmp", "vartmp"), ("/run", "run")] {
+    for (target, name) in [("/tmp", "tmp"), ("/var/tmp", "vartmp")] {
         bind(&layer.join(name), Path::new(target), false)?;
     }
     if user {
@@ -88,7 +100,7 @@ pub(super) fn enter(spec: &RunSpec, dir: &RunDir) -> Result<(), MountError> {
         }
     }
     for path in spec.hidden.iter().filter(|path| path.is_dir()) {
-        bind(&layer.join("none"), path, true)?;
+        bind(&host(&spec.empty), path, true)?;
     }
     let mut mounts: Vec<&Mount> = spec.mounts.iter().collect();
     mounts.sort_by_key(|mount| mount.target.components().count());
@@ -96,7 +108,6 @@ pub(super) fn enter(spec: &RunSpec, dir: &RunDir) -> Result<(), MountError> {
         bind(&host(&mount.source), &mount.target, mount.read_only)?;
     }
     umount2(old, MntFlags::MNT_DETACH).map_err(step("the host's root"))?;
-    // On a read-only root it stays, empty.
     drop(fs::remove_dir(old));
     Ok(())
 }
