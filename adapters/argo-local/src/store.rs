@@ -246,10 +246,14 @@ fn open_database(path: &Path, sync: &Arc<AtomicBool>) -> Result<Database, StoreE
     restrict(&file).map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
     let file = FileBackend::new(file).map_err(|e| fail(e.into()))?;
     let backend = Backend { file, sync: Arc::clone(sync) };
-    redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(|error| match error {
+    create(backend).map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
         other => fail(other.into()),
     })
+}
+
+fn create(backend: impl StorageBackend) -> Result<Database, DatabaseError> {
+    redb::Builder::new().set_cache_size(CACHE).create_with_backend(backend)
 }
 
 /// Secrets are in it: only its owner reads it.
@@ -389,4 +393,93 @@ fn commit(database: &Database, batch: &[Job]) -> Result<(), redb::Error> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Identity, Request};
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
+
+    /// A file in memory whose process is killed after so many writes, in the middle of the last.
+    #[derive(Debug)]
+    struct Mortal {
+        file: Arc<Mutex<Vec<u8>>>,
+        writes: Arc<AtomicUsize>,
+    }
+
+    impl StorageBackend for Mortal {
+        fn len(&self) -> Result<u64, std::io::Error> {
+            Ok(self.file.lock().unwrap().len() as u64)
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+            let from = usize::try_from(offset).unwrap();
+            out.copy_from_slice(&self.file.lock().unwrap()[from..from + out.len()]);
+            Ok(())
+        }
+
+        fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+            self.file.lock().unwrap().resize(usize::try_from(len).unwrap(), 0);
+            Ok(())
+        }
+
+        fn sync_data(&self) -> Result<(), std::io::Error> {
+            Ok(())
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+            let left = self.writes.load(Ordering::Relaxed);
+            let written = if left == 1 { data.len() / 2 } else { data.len() };
+            if left > 0 {
+                let from = usize::try_from(offset).unwrap();
+                self.file.lock().unwrap()[from..from + written].copy_from_slice(&data[..written]);
+            }
+            self.writes.store(left.saturating_sub(1), Ordering::Relaxed);
+            if left > 1 { Ok(()) } else { Err(std::io::Error::other("killed")) }
+        }
+    }
+
+    fn write(api: &mut Api, number: usize) -> Vec<Change> {
+        let request = Request {
+            method: http::Method::POST,
+            path: "/api/v1/namespaces".to_owned(),
+            query: String::new(),
+            headers: http::HeaderMap::new(),
+            body: format!(r#"{{"metadata": {{"name": "n-{number}"}}}}"#).into(),
+            user: Identity::admin().into(),
+        };
+        api.handle(&request, jiff::Timestamp::UNIX_EPOCH);
+        api.take_changes()
+    }
+
+    #[test]
+    fn killed_after_any_write_it_has_what_was_acknowledged() {
+        let mut most = 0;
+        for writes in (1..240).step_by(7) {
+            let file = Arc::new(Mutex::new(Vec::new()));
+            let open = |writes: usize| create(Mortal { file: Arc::clone(&file), writes: Arc::new(AtomicUsize::new(writes)) });
+            let mut api = Api::new([1; 32]);
+            let (mut kept, mut revision) = (0, 0);
+            if let Ok(database) = open(writes)
+                && prepare(&database, [2; 32]).is_ok()
+            {
+                while kept < 20 && commit(&database, &[Job::Put(write(&mut api, kept), oneshot::channel().0)]).is_ok() {
+                    (kept, revision) = (kept + 1, api.revision());
+                }
+            }
+            most = most.max(kept);
+            if kept == 0 {
+                continue;
+            }
+            let database = open(usize::MAX).unwrap();
+            let mut again = Api::new([3; 32]);
+            load(Path::new(""), &database, &mut again).unwrap();
+            let names: Vec<String> = again.everything().into_iter().map(|change| change.name).collect();
+            assert!((0..kept).all(|number| names.contains(&format!("n-{number}"))), "{kept} were acknowledged: {names:?}");
+            assert!(again.revision() >= revision);
+        }
+        assert!(most > 10, "{most}");
+    }
 }

@@ -1,5 +1,5 @@
 //! A patch that is applied to the fields it names alone leaves what one leaves that is applied to the whole object.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use argo_local::api::{Answer, Api, Identity, Request};
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use argo_local::TestCluster;
 use futures::StreamExt as _;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, StatefulSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -137,4 +137,38 @@ async fn a_deployment_gets_its_pods_and_nothing_differs_between_runs() {
         pods.list(&ListParams::default()).await.unwrap().items
     };
     assert_eq!(run().await, run().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stateful_set_remembers_its_templates_and_takes_one_back() {
+    let cluster = TestCluster::with_workloads().await.unwrap();
+    let sets: Api<StatefulSet> = Api::default_namespaced(cluster.client());
+    let revisions: Api<ControllerRevision> = Api::default_namespaced(cluster.client());
+    let image = |image: &str| json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "main", "image": image}]}});
+    let spec = json!({"serviceName": "db", "replicas": 0, "revisionHistoryLimit": 1, "selector": {"matchLabels": {"a": "b"}}, "template": image("1")});
+    let set = serde_json::from_value(json!({"metadata": {"name": "db"}, "spec": spec})).unwrap();
+    sets.create(&PostParams::default(), &set).await.unwrap();
+    cluster.settle().await;
+    let history = async || {
+        let mut all = revisions.list(&ListParams::default().labels("a=b")).await.unwrap().items;
+        all.sort_by_key(|r| r.revision);
+        all.into_iter().map(|r| (r.revision.unwrap_or(0), r.data.0)).collect::<Vec<_>>()
+    };
+    let first = history().await.remove(0).1;
+    assert_eq!((&first["spec"]["template"]["$patch"], history().await.len()), (&json!("replace"), 1));
+    sets.patch("db", &PatchParams::default(), &Patch::Merge(json!({"spec": {"template": image("2")}}))).await.unwrap();
+    cluster.settle().await;
+    assert_eq!(history().await.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2]);
+    // What `kubectl rollout undo` does.
+    sets.patch("db", &PatchParams::default(), &Patch::Strategic(&first)).await.unwrap();
+    cluster.settle().await;
+    let set = sets.get("db").await.unwrap();
+    assert_eq!(set.spec.template.spec.unwrap().containers[0].image.as_deref(), Some("1"));
+    let after = history().await;
+    assert_eq!(after.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(after[1].1, first);
+    // One that is not in use is kept, older ones are not.
+    sets.patch("db", &PatchParams::default(), &Patch::Merge(json!({"spec": {"template": image("3")}}))).await.unwrap();
+    cluster.settle().await;
+    assert_eq!(history().await.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 4]);
 }

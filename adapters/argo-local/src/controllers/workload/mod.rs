@@ -9,6 +9,7 @@ mod deployment;
 mod endpoints;
 mod job;
 mod replicaset;
+mod revisions;
 mod scheduler;
 mod statefulset;
 mod world;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll, StreamExt};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -57,6 +58,7 @@ enum Seen {
     ReplicaSet(watcher::Event<ReplicaSet>),
     Deployment(watcher::Event<Deployment>),
     StatefulSet(watcher::Event<StatefulSet>),
+    Revision(watcher::Event<ControllerRevision>),
     Job(watcher::Event<Job>),
     Service(watcher::Event<Service>),
     Claim(watcher::Event<PersistentVolumeClaim>),
@@ -180,12 +182,13 @@ impl Manager {
             watched(&client, Seen::ReplicaSet),
             watched(&client, Seen::Deployment),
             watched(&client, Seen::StatefulSet),
+            watched(&client, Seen::Revision),
             watched(&client, Seen::Job),
             watched(&client, Seen::Service),
             watched(&client, Seen::Budget),
         ]);
         // Nothing is decided before everything was listed once.
-        let mut unlisted = 9_u32;
+        let mut unlisted = 10_u32;
         loop {
             while let Some(item) = if unlisted == 0 { self.queue.pop_first() } else { None } {
                 self.look(item).await;
@@ -259,6 +262,14 @@ impl Manager {
             Seen::StatefulSet(event) => {
                 let changed = absorb(&mut self.world.stateful, &mut self.listing, "statefulsets", event);
                 self.queue.extend(changed.iter().map(|object| Item::StatefulSet(key(&object.metadata))));
+            }
+            Seen::Revision(event) => {
+                for revision in absorb(&mut self.world.revisions, &mut self.listing, "controllerrevisions", event) {
+                    if let Some(owner) = controller(&revision.metadata).filter(|owner| owner.kind == "StatefulSet") {
+                        let namespace = revision.metadata.namespace.clone().unwrap_or_default();
+                        self.queue.insert(Item::StatefulSet((namespace, owner.name.clone())));
+                    }
+                }
             }
             Seen::Job(event) => {
                 let changed = absorb(&mut self.world.jobs, &mut self.listing, "jobs", event);
@@ -459,6 +470,7 @@ impl Manager {
             "ReplicaSet" => put(&mut self.world.sets, value),
             "Deployment" => put(&mut self.world.deployments, value),
             "StatefulSet" => put(&mut self.world.stateful, value),
+            "ControllerRevision" => put(&mut self.world.revisions, value),
             "Job" => put(&mut self.world.jobs, value),
             "PersistentVolumeClaim" => put(&mut self.world.claims, value),
             "PodDisruptionBudget" => put(&mut self.world.budgets, value),
@@ -475,6 +487,7 @@ fn done(seen: &Seen) -> bool {
         Seen::ReplicaSet(event) => matches!(event, watcher::Event::InitDone),
         Seen::Deployment(event) => matches!(event, watcher::Event::InitDone),
         Seen::StatefulSet(event) => matches!(event, watcher::Event::InitDone),
+        Seen::Revision(event) => matches!(event, watcher::Event::InitDone),
         Seen::Job(event) => matches!(event, watcher::Event::InitDone),
         Seen::Service(event) => matches!(event, watcher::Event::InitDone),
         Seen::Claim(event) => matches!(event, watcher::Event::InitDone),

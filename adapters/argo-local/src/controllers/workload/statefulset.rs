@@ -7,24 +7,14 @@ use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, Volume};
 use serde_json::json;
 
-use super::replicaset;
 use super::world::{World, available, over, owned_by, ready, reference};
 use super::write::{Plan, Write};
+use super::{replicaset, revisions};
 
 const REVISION: &str = "controller-revision-hash";
 
 fn ordinal(pod: &Pod, set: &str) -> Option<i32> {
     pod.metadata.name.as_deref()?.strip_prefix(set)?.strip_prefix('-')?.parse().ok()
-}
-
-/// The hash of a template as a ControllerRevision has it: over the strategic patch that would bring the template back.
-fn revision_hash(spec: &StatefulSetSpec, collisions: i32) -> String {
-    let mut template = json!(spec.template);
-    if let Some(map) = template.as_object_mut() {
-        map.insert("$patch".to_owned(), "replace".into());
-    }
-    let patch = argo_core::json::to_string(&json!({"spec": {"template": template}}));
-    argo_core::ids::safe_encode(&argo_core::ids::fnv1_32(format!("{patch}{collisions}").as_bytes()).to_string())
 }
 
 fn revision(pod: &Pod) -> Option<&String> {
@@ -33,10 +23,11 @@ fn revision(pod: &Pod) -> Option<&String> {
 
 /// Pod and claims of a number.
 fn member(world: &World, set: &StatefulSet, spec: &StatefulSetSpec, number: i32, revision: &str, plan: &mut Plan) {
+    let template = revisions::template(world, set, revision);
     let namespace = set.metadata.namespace.clone().unwrap_or_default();
     let set_name = set.metadata.name.clone().unwrap_or_default();
     let name = format!("{set_name}-{number}");
-    let mut pod = replicaset::pod(Some(&spec.template), &namespace, &set_name, reference(set));
+    let mut pod = replicaset::pod(Some(template.as_ref().unwrap_or(&spec.template)), &namespace, &set_name, reference(set));
     pod.metadata.generate_name = Some(format!("{set_name}-"));
     pod.metadata.name = Some(name.clone());
     let labels = pod.metadata.labels.get_or_insert_default();
@@ -83,7 +74,7 @@ pub(crate) fn plan(world: &World, set: &StatefulSet, now: Timestamp) -> Plan {
     let rolls = strategy.type_.as_deref() != Some("OnDelete");
     let min_ready = spec.min_ready_seconds.unwrap_or(0);
     let known = set.status.clone().unwrap_or_default();
-    let update = format!("{name}-{}", revision_hash(spec, known.collision_count.unwrap_or(0)));
+    let update = revisions::wanted(set);
     let current = known.current_revision.clone().filter(|revision| !revision.is_empty()).unwrap_or_else(|| update.clone());
     let mut pods: Vec<(i32, &Arc<Pod>)> = world
         .pods
@@ -92,12 +83,14 @@ pub(crate) fn plan(world: &World, set: &StatefulSet, now: Timestamp) -> Plan {
         .filter_map(|pod| Some((ordinal(pod, name)?, pod)))
         .collect();
     pods.sort_by_key(|(number, _)| *number);
+    let live: Vec<&str> = pods.iter().filter_map(|(_, pod)| revision(pod)).map(String::as_str).chain([&*current, &*update]).collect();
+    revisions::keep(world, set, &live, &mut plan);
     let find = |number: i32| pods.iter().find(|(known, _)| *known == number).map(|(_, pod)| *pod);
     let mut calm = true;
     for number in first..end {
         match find(number) {
             None => {
-                // Below the partition a missing pod comes back as it was; only the newest template is known here.
+                // Below the partition a missing pod comes back as it was.
                 member(world, set, spec, number, if number < partition { &current } else { &update }, &mut plan);
                 calm = false;
             }
@@ -183,8 +176,10 @@ mod tests {
         };
         let first = made(&world);
         let names: Vec<_> = first.iter().map(|object| object["metadata"]["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["data-db-0", "db-0"]);
-        let mut pod: Pod = serde_json::from_value(first[1].clone()).unwrap();
+        assert_eq!(names[1..], ["data-db-0", "db-0"]);
+        assert_eq!(names[0], revisions::wanted(&set()));
+        world.revisions.put(serde_json::from_value(first[0].clone()).unwrap());
+        let mut pod: Pod = serde_json::from_value(first[2].clone()).unwrap();
         world.pods.put(pod.clone());
         assert!(made(&world).is_empty());
         pod.status = serde_json::from_value(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]})).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, Node, PersistentVolumeClaim, Pod, Service, Volume};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -89,6 +89,7 @@ pub(crate) struct World {
     pub(crate) sets: Cache<ReplicaSet>,
     pub(crate) deployments: Cache<Deployment>,
     pub(crate) stateful: Cache<StatefulSet>,
+    pub(crate) revisions: Cache<ControllerRevision>,
     pub(crate) jobs: Cache<Job>,
     pub(crate) services: Cache<Service>,
     pub(crate) claims: Cache<PersistentVolumeClaim>,
