@@ -81,7 +81,7 @@ fn patches_of_deep_objects_end() {
         let _ = (json::to_string(&deep), yaml::to_string(&deep).unwrap());
         let created = patch::merge::create(&deep, &other);
         patch::merge::apply(&mut deep, &created);
-        let _ = patch::strategic::apply(&mut deep, &other);
+        patch::strategic::apply(&mut deep, &other);
         let long = "/a".repeat(DEEP);
         let operations = json!([{"op": "add", "path": long, "value": 1}, {"op": "copy", "from": "", "path": "/a"}]);
         let _ = patch::json::parse(&operations).map(|operations| patch::json::apply(&mut deep, &operations));
