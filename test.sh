@@ -12,6 +12,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "rustfmt";            cargo fmt --all --check
 step "purity";             tools/purity.sh
+step "features";           tools/features.sh
 step "clippy";             cargo clippy --workspace --all-targets --locked -- -D warnings
 step "tests";              cargo test --workspace --locked --exclude argo-conformance
 # The examples that run as real processes take some minutes of sleeping: they have a command of their own (CONTRIBUTING.md).

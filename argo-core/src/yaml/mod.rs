@@ -17,8 +17,8 @@ mod write;
 
 pub use write::to_string;
 
-/// Deepest nesting that is read.
-const MOST_DEPTH: usize = 500;
+/// Deepest nesting that is read: what the stack of a thread with 2 MB holds in a build without optimisation.
+const MOST_DEPTH: usize = 200;
 /// How many values aliases may add to a document, so that a small text cannot become a huge object.
 const MOST_COPIES: usize = 100_000;
 

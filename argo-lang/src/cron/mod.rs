@@ -204,6 +204,7 @@ impl Schedule {
                 let next = jiff::Timestamp::from_second(next).map_err(|_| CronError::OutOfRange)?;
                 Ok(Some(next.to_zoned(after.time_zone().clone())))
             }
+            When::Fields(fields) if fields.never() => Ok(None),
             When::Fields(fields) => {
                 let zone = self.zone.as_ref().unwrap_or(after.time_zone());
                 let found = clock::next(fields, &after.with_time_zone(zone.clone()))?;
@@ -219,6 +220,7 @@ impl Schedule {
     pub fn previous(&self, before: &Zoned) -> Result<Option<Zoned>, CronError> {
         match &self.when {
             When::Every(_) => Ok(None),
+            When::Fields(fields) if fields.never() => Ok(None),
             When::Fields(fields) => {
                 let zone = self.zone.as_ref().unwrap_or(before.time_zone());
                 let found = clock::previous(fields, &before.with_time_zone(zone.clone()))?;
@@ -241,6 +243,11 @@ impl Schedule {
 }
 
 impl Fields {
+    /// Whether a field is without any value (`,`): years need not be searched then.
+    fn never(&self) -> bool {
+        [self.second, self.minute, self.hour, self.month, self.day | self.weekday].iter().any(|bits| bits & !STAR == 0)
+    }
+
     fn day_fits(&self, t: DateTime) -> bool {
         let day = self.day >> u32::from(t.day().unsigned_abs()) & 1 == 1;
         let weekday = self.weekday >> u32::from(t.weekday().to_sunday_zero_offset().unsigned_abs()) & 1 == 1;
@@ -294,6 +301,7 @@ mod tests {
     fn either_day_where_both_are_given() {
         assert_eq!(next("0 0 13 * 5", "2024-09-01T00:00:00Z", "UTC").as_deref(), Some("2024-09-06T00:00:00Z"));
         assert_eq!(next("0 0 31 2 *", "2024-09-01T00:00:00Z", "UTC"), None);
+        assert_eq!(next(", * * * *", "2024-09-01T00:00:00Z", "UTC"), None);
         assert_eq!(next("@every 90s", "2024-09-01T00:00:00.7Z", "UTC").as_deref(), Some("2024-09-01T00:01:30Z"));
     }
 

@@ -200,7 +200,11 @@ fn number(rest: &str, at: usize) -> Result<(Token, usize), ParseError> {
     let text = rest.get(..end).unwrap_or_default();
     let not = |what: &str| wrong(format!("{what}: {text:?}"), at, at + end.max(1), "a number such as 10, 0.5, 1e6 or 0x1f");
     // As Go: a float whose value is whole is a whole number too; what is too large for a whole number, but not for an unsigned one, fails when it runs.
-    let unsigned = text.replace('_', "").parse::<u64>().is_ok();
+    let digits = text.replace('_', "");
+    let unsigned = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hex) => u64::from_str_radix(hex, 16).is_ok(),
+        None => !digits.starts_with('0') && digits.parse::<u64>().is_ok(),
+    };
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
     let number = match (parse_int(text), parse_float(&text.replace('_', ""))) {
         (Some(n), _) => Number { int: Some(n), float: n as f64, is_float: false },

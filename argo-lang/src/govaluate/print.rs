@@ -21,7 +21,7 @@ fn node(out: &mut String, at: &Node, least: usize, matched: bool) {
         Kind::Prefix(symbol, operand) => {
             out.push_str(symbol);
             let bare = match &operand.kind {
-                Kind::Literal(Value::Float(n)) => *n >= 0.0,
+                Kind::Literal(Value::Float(n)) => n.is_sign_positive(),
                 Kind::Literal(Value::Bool(_)) | Kind::Variable(_) | Kind::Access(..) | Kind::Call(..) | Kind::Empty => true,
                 _ => false,
             };

@@ -23,9 +23,10 @@ pub(super) fn print(nodes: &[Node]) -> String {
 /// What stands in braces; within filters and unions, whose ends are looked for first, texts keep to letters that cannot end them.
 fn inside(out: &mut String, nodes: &[Node], nested: bool) {
     for (i, node) in nodes.iter().enumerate() {
-        let before = i.checked_sub(1).and_then(|i| nodes.get(i)).map(Node::bare);
+        let back = |by: usize| i.checked_sub(by).and_then(|i| nodes.get(i)).map(Node::bare);
+        let before = back(1);
         let mut piece = String::new();
-        one(&mut piece, node.bare(), before, nested);
+        one(&mut piece, node.bare(), (back(2), before), nested);
         // A field goes on up to a dot or bracket, and one without a name may not touch the next dot.
         let apart = match before {
             None | Some(Node::Slice(_) | Node::Filter { .. } | Node::Union(_) | Node::Text(_)) => false,
@@ -41,11 +42,12 @@ fn inside(out: &mut String, nodes: &[Node], nested: bool) {
     }
 }
 
-fn one(out: &mut String, node: &Node, before: Option<&Node>, nested: bool) {
+fn one(out: &mut String, node: &Node, before: (Option<&Node>, Option<&Node>), nested: bool) {
     match node {
         Node::Text(text) => out.push_str(&quote(text, nested)),
         Node::Field(name) => {
-            let joins = matches!(before, Some(Node::Recursive)) && name.starts_with(|c: char| c == '_' || c.is_alphanumeric());
+            let after_dots = matches!(before, (before_that, Some(Node::Recursive)) if !matches!(before_that, Some(Node::Recursive)));
+            let joins = after_dots && name.starts_with(|c: char| c == '_' || c.is_alphanumeric());
             if !joins {
                 out.push('.');
             }
@@ -74,6 +76,8 @@ fn one(out: &mut String, node: &Node, before: Option<&Node>, nested: bool) {
         }
         Node::Number(value) => out.push_str(&value.to_string()),
         Node::Wildcard => out.push_str(".*"),
+        // Four dots are an error, but a key may stand for the second pair.
+        Node::Recursive if matches!(before.1, Some(Node::Recursive)) => out.push_str("['.']"),
         Node::Recursive => out.push_str(".."),
         Node::Union(parts) => {
             out.push('[');
