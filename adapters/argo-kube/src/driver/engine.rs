@@ -107,6 +107,10 @@ pub trait Engine: Send + 'static {
     fn farewell(&mut self) -> Vec<Keyed<Self::Effect>> {
         Vec::new()
     }
+    /// Whether it has nothing to do before its object changes, and keeps nothing for it.
+    fn rests(&self) -> bool {
+        false
+    }
     /// Whether it knows neither its object nor any child: such an engine is dropped.
     fn is_vacant(&self) -> bool;
     /// Whether an effect comes before or after the status.

@@ -40,6 +40,14 @@ impl Object {
         self
     }
 
+    /// No more of it than which object it is, and whether it is being deleted.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        let ObjectMeta { name, namespace, uid, resource_version, deletion_timestamp, .. } = self.metadata.clone();
+        let metadata = ObjectMeta { name, namespace, uid, resource_version, deletion_timestamp, ..ObjectMeta::default() };
+        Self { metadata, value: Value::Null }
+    }
+
     /// The object as a type of its kind.
     ///
     /// # Errors

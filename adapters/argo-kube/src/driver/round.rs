@@ -1,5 +1,6 @@
 //! One round of work on one object.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use argo_core::Keyed;
@@ -17,7 +18,7 @@ pub(super) struct Cell<E: Engine> {
     uid: String,
     version: String,
     /// The status as it was last read or written.
-    base: Value,
+    base: Base,
     /// What is decided and not yet written.
     pending: Option<Value>,
     /// Until when what is decided may wait for more.
@@ -28,6 +29,36 @@ pub(super) struct Cell<E: Engine> {
     later: Vec<(Timestamp, Keyed<E::Effect>)>,
     /// How many times in a row `pending` could not be written.
     failures: u32,
+}
+
+/// A status that the next one is compared with.
+enum Base {
+    Whole(Value),
+    /// Its hash, where the engine rests: there may be many such objects, and nothing is to be made of their statuses.
+    Digest(u64),
+}
+
+impl Base {
+    fn is(&self, status: &Value) -> bool {
+        match self {
+            Self::Whole(whole) => whole == status,
+            Self::Digest(known) => *known == digest(status),
+        }
+    }
+
+    /// The status after a patch of it; none where it is not known.
+    fn patched(&self, patch: &Value) -> Option<Value> {
+        let Self::Whole(whole) = self else { return None };
+        let mut status = whole.clone();
+        merge_patch(&mut status, patch);
+        Some(status)
+    }
+}
+
+fn digest(status: &Value) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    status.hash(&mut hasher);
+    hasher.finish()
 }
 
 enum Written {
@@ -46,7 +77,7 @@ impl<E: Engine> Inner<E> {
             engine: (self.make)(key),
             uid: String::new(),
             version: String::new(),
-            base: json!({}),
+            base: Base::Whole(json!({})),
             pending: None,
             due: None,
             after: Vec::new(),
@@ -150,6 +181,9 @@ impl<E: Engine> Inner<E> {
             if again {
                 continue;
             }
+            if let (true, None, Base::Whole(status)) = (cell.engine.rests(), &cell.pending, &cell.base) {
+                cell.base = Base::Digest(digest(status));
+            }
             let retry_at = match cell.due {
                 Some(due) if gathers => Some(due),
                 _ => cell.pending.as_ref().and_then(|_| now.checked_add(self.backoff(cell.failures)).ok()),
@@ -226,12 +260,10 @@ impl<E: Engine> Inner<E> {
                     Ok(None) => return Written::Gone,
                     Ok(Some(object)) if object.uid().unwrap_or_default() != cell.uid => return Written::Gone,
                     Ok(Some(object)) => {
-                        let mut written = cell.base.clone();
-                        if let Some(status) = cell.pending.as_ref().and_then(|pending| pending.get("status")) {
-                            merge_patch(&mut written, status);
-                        }
+                        let status = cell.pending.as_ref().and_then(|pending| pending.get("status"));
+                        let written = status.and_then(|status| cell.base.patched(status)).filter(|written| !cell.base.is(written));
                         let version = object.resource_version().unwrap_or_default();
-                        if version != cell.version && object.get("status").unwrap_or(&Value::Null) == &written && written != cell.base {
+                        if version != cell.version && written.is_some() && object.get("status") == written.as_ref() {
                             // It is our own patch, and its reply was lost.
                             cell.version = version;
                             settle(cell);
@@ -262,11 +294,11 @@ impl<E: Engine> Inner<E> {
 fn observe<E: Engine>(cell: &mut Cell<E>, object: &Arc<Object>, now: Timestamp) -> bool {
     let empty = Value::Object(Map::new());
     let status = object.get("status").filter(|status| !status.is_null()).unwrap_or(&empty);
-    let ours = !cell.uid.is_empty() && *status == cell.base;
+    let ours = !cell.uid.is_empty() && cell.base.is(status);
     cell.uid = object.uid().unwrap_or_default();
     cell.version = object.resource_version().unwrap_or_default();
     if !ours {
-        cell.base = status.clone();
+        cell.base = Base::Whole(status.clone());
         // Decided from a status that is no more; the engine decides again from this one.
         cell.pending = None;
         cell.due = None;
@@ -277,8 +309,11 @@ fn observe<E: Engine>(cell: &mut Cell<E>, object: &Arc<Object>, now: Timestamp) 
 }
 
 fn settle<E: Engine>(cell: &mut Cell<E>) {
-    if let Some(status) = cell.pending.take().as_ref().and_then(|patch| patch.get("status")) {
-        merge_patch(&mut cell.base, status);
+    // Where the base is a hash the status will not be recognized, and the engine starts from it anew.
+    if let (Some(patch), Base::Whole(status)) = (cell.pending.take(), &mut cell.base)
+        && let Some(patch) = patch.get("status")
+    {
+        merge_patch(status, patch);
     }
     cell.due = None;
     cell.failures = 0;

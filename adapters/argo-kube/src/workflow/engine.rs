@@ -331,6 +331,8 @@ impl Engine for WorkflowEngine {
                 }
                 later => decision.wake_at = [decision.wake_at, later].into_iter().flatten().min(),
             }
+            // There may be many that have ended.
+            self.seen = Some(Arc::new(object.brief()));
         }
         decision
     }
@@ -340,6 +342,10 @@ impl Engine for WorkflowEngine {
         let holder = format!("{}/{}", self.key.namespace, self.key.name);
         let id = EffectId::new([holder.as_str(), "farewell"]);
         vec![Keyed { id, effect: WorkflowEffect::Run(Effect::ReleaseLocks { holder }) }]
+    }
+
+    fn rests(&self) -> bool {
+        self.run.is_none() && !self.stale && self.broken.is_none()
     }
 
     fn is_vacant(&self) -> bool {
