@@ -351,10 +351,8 @@ fn ending(unit: &Unit, dir: &RunDir, exit: Option<ExitRecord>, started_at: Optio
 async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
     let blank = Worker::new(pod.clone(), Vec::new(), (shared.ctx.clock)());
     let mut recovered = Vec::new();
-    let entries = std::fs::read_dir(shared.ctx.pod_folder(&shared.uid).join("containers")).into_iter().flatten().flatten();
-    let runs: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     for (container, unit) in blank.units.iter().enumerate() {
-        let Some(attempt) = last_attempt(&runs, &unit.spec.name) else {
+        let Some(attempt) = super::attempts(&shared.ctx.root, &shared.uid, &unit.spec.name).max() else {
             recovered.extend(reported(pod, &unit.spec.name, (shared.ctx.clock)()).map(|(attempt, outcome)| Recovered {
                 container,
                 attempt,
@@ -393,11 +391,6 @@ async fn recover(shared: &Arc<Shared>, pod: &Pod) -> Vec<Recovered> {
         recovered.push(Recovered { container, attempt, outcome });
     }
     recovered
-}
-
-/// The highest number among the runs of a container.
-fn last_attempt(runs: &[String], container: &str) -> Option<u32> {
-    runs.iter().filter_map(|run| run.strip_prefix(container)?.strip_prefix('.')?.parse().ok()).max()
 }
 
 /// What the pod's status says of a container of which the node's folder says nothing, as after a crash of the machine: what was once

@@ -206,7 +206,23 @@ fn pod_folder(root: &std::path::Path, uid: &str) -> PathBuf {
 }
 
 fn run_dir(root: &std::path::Path, uid: &str, container: &str, attempt: u32) -> RunDir {
-    RunDir(pod_folder(root, uid).join("containers").join(format!("{}.{attempt}", container.replace(['/', '.'], "_"))))
+    RunDir(run_folder(root, uid).join(format!("{}{attempt}", run_prefix(container))))
+}
+
+/// Folder of all runs of a pod's containers.
+fn run_folder(root: &std::path::Path, uid: &str) -> PathBuf {
+    pod_folder(root, uid).join("containers")
+}
+
+fn run_prefix(container: &str) -> String {
+    format!("{}.", container.replace(['/', '.'], "_"))
+}
+
+/// Numbers of the runs of a container that have a folder.
+fn attempts(root: &std::path::Path, uid: &str, container: &str) -> impl Iterator<Item = u32> + use<> {
+    let prefix = run_prefix(container);
+    let runs = std::fs::read_dir(run_folder(root, uid)).into_iter().flatten().flatten();
+    runs.filter_map(move |entry| entry.file_name().to_str()?.strip_prefix(&prefix)?.parse().ok())
 }
 
 /// A node.

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{logs, run_dir};
+use super::{attempts, logs, run_dir};
 use crate::Clock;
 use crate::backend::{BackendError, LogOptions, NodeBackend};
 
@@ -121,12 +121,9 @@ impl NodeBackend for Registry {
         if !names.contains(&container.as_str()) {
             return Err(BackendError::BadRequest(format!("container {container} is not valid for pod {pod}")));
         }
-        let runs = run_dir(&self.root, &uid, &container, 0).0;
-        let runs = runs.parent().map(PathBuf::from).unwrap_or_default();
-        let attempts = std::fs::read_dir(runs).into_iter().flatten().flatten();
-        let attempts = attempts.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         // A run that is being prepared has no log yet.
-        let attempts = attempts.filter(|attempt| run_dir(&self.root, &uid, &container, *attempt).spec().exists());
+        let attempts =
+            attempts(&self.root, &uid, &container).filter(|attempt| run_dir(&self.root, &uid, &container, *attempt).spec().exists());
         let last = attempts.max();
         let attempt = if options.previous { last.and_then(|last| last.checked_sub(1)) } else { last };
         let Some(attempt) = attempt else {

@@ -137,8 +137,10 @@ pub(crate) struct ResidentRemote {
 /// Starts a run. Nothing of it is on disk before it has ended: whoever finds it unfinished begins again.
 ///
 /// # Errors
-/// There is no thread to be had.
+/// Its folder cannot be written, or there is no thread to be had.
 pub(crate) fn start(dir: &RunDir, run: Box<dyn ResidentRun>, clock: &Clock) -> Result<Residing, RunnerError> {
+    // There is nothing to be told to a supervisor; but that the folder is a run's is seen by this file.
+    fs::write(dir.spec(), "").map_err(|source| RunnerError::Folder { what: "file", path: dir.spec(), source })?;
     let log = Log { path: dir.log(), file: None, framer: Framer::new("stderr"), clock: Arc::clone(clock) };
     let remote = ResidentRemote { stop: CancellationToken::new(), kill: CancellationToken::new() };
     let surroundings = Surroundings { log: Box::new(log), stop: remote.stop.clone(), kill: remote.kill.clone() };

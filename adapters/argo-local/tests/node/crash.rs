@@ -135,15 +135,23 @@ async fn found_again() {
     assert!(!processes("986.75").is_empty(), "it goes on without the node");
     let mut child = start(folder.path(), "endless");
     let api = pods(&mut child).await;
-    let pod = api.get("endless").await.unwrap();
-    assert_eq!(pod.status.unwrap().phase.as_deref(), Some("Running"));
+    let begin = Instant::now();
+    // A node that was killed at once has not said so before.
+    let pod = loop {
+        let pod = api.get("endless").await.unwrap();
+        if pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Running") {
+            break pod;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", pod.status);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
     drop(std::fs::remove_file(folder.path().join("asked")));
     until("the pod finds the API again", || folder.path().join("asked").exists()).await;
     // Now the supervisor is lost, too, while no node runs.
     kill(child);
-    let runs = root.join(pod.metadata.uid.unwrap()).join("containers/main");
+    let runs = root.join(pod.metadata.uid.unwrap()).join("containers");
     let attempts = || std::fs::read_dir(&runs).unwrap().count();
-    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(runs.join("0/started.json")).unwrap()).unwrap();
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(runs.join("main.0/started.json")).unwrap()).unwrap();
     Command::new("kill").arg("-9").arg(record["pid"].to_string()).status().unwrap();
     until("its processes end with it", || processes("986.75").is_empty()).await;
     let mut child = start(folder.path(), "endless");
