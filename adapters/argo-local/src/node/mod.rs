@@ -342,7 +342,14 @@ async fn register(ctx: &Context) -> Result<(), NodeError> {
     let mut object = NodeObject::default();
     object.metadata.name = Some(name.to_owned());
     let (os, arch) = (std::env::consts::OS, if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" });
-    let labels = [("kubernetes.io/hostname", name), ("kubernetes.io/os", os), ("kubernetes.io/arch", arch)];
+    // With the old names, as upstream's kubelet has them still.
+    let labels = [
+        ("kubernetes.io/hostname", name),
+        ("kubernetes.io/os", os),
+        ("kubernetes.io/arch", arch),
+        ("beta.kubernetes.io/os", os),
+        ("beta.kubernetes.io/arch", arch),
+    ];
     object.metadata.labels = Some(labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect());
     match api.create(&PostParams::default(), &object).await {
         Ok(_) => {}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::runner::Runner;
 use super::spec::{Mount, Rootfs, RunDir, RunSpec, Sandbox};
-use super::tools::{Tools, WHERE};
+use super::tools::{PROGRAM, Tools, WHERE};
 
 /// The best first.
 fn candidates() -> Vec<Sandbox> {
@@ -75,7 +75,7 @@ pub(crate) async fn probe(runner: &Runner, folder: &Path, tools: &Tools, shim_ar
         let mut mounts = vec![Mount { source: tools.folder.clone(), target: PathBuf::from(WHERE), read_only: true }];
         mounts.extend(programs.map(mount));
         let spec = RunSpec {
-            argv: [vec![format!("{WHERE}/node")], shim_args.to_vec(), vec!["true".to_owned()]].concat(),
+            argv: [vec![format!("{WHERE}/{PROGRAM}")], shim_args.to_vec(), vec!["true".to_owned()]].concat(),
             env: Vec::new(),
             cwd: PathBuf::from("/"),
             user: None,

@@ -12,6 +12,8 @@ use super::spec::Sandbox;
 
 /// Where it is in a container that has a file system of its own.
 pub(crate) const WHERE: &str = "/run/.argo-local";
+/// Name of the node's own program there; nothing that a user may mean.
+pub(crate) const PROGRAM: &str = ".argo-node";
 
 pub(crate) struct Tools {
     /// On the host.
@@ -61,7 +63,7 @@ impl Tools {
             Ok::<_, io::Error>(visible.join(name))
         };
         if let Some((program, args)) = shim.split_first() {
-            let node = provide("node", program)?;
+            let node = provide(PROGRAM, program)?;
             for name in builtins::NAMES {
                 script(&folder.join(name), &node, &[text(args), vec![name.to_owned()]].concat())?;
             }
