@@ -160,3 +160,18 @@ async fn a_snapshot_is_a_cluster() {
     restored.shutdown().await;
     cluster.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_folder_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.unwrap().shutdown().await;
+    let file = folder.path().join("state.redb");
+    let database = redb::Database::open(&file).unwrap();
+    let writing = database.begin_write().unwrap();
+    writing.open_table(redb::TableDefinition::<&str, u64>::new("numbers")).unwrap().insert("form", 99).unwrap();
+    writing.commit().unwrap();
+    drop(database);
+    let error = open(folder.path()).await.err().unwrap().to_string();
+    assert!(error.contains("99") && error.contains("newer"), "{error}");
+    assert!(open(folder.path()).await.is_err(), "it stays as it is");
+}

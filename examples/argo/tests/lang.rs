@@ -50,7 +50,7 @@ fn errors_point_at_their_place() {
         ("template", "{{ nope }}", " | {{ nope }}\n | ...^"),
         ("jsonpath", "{.a", " | {.a\n"),
         ("jq", "1 | nope", " | 1 | nope\n | ....^"),
-        ("cron", "* * *", " | * * *\n | ^"),
+        ("cron", "* * *", " | * * *\n | .....^"),
         ("lua", "return +", " | return +\n"),
         ("glob", "a[", " | a[\n | .^"),
         ("duration", "1x", " | 1x\n | ^"),
