@@ -125,6 +125,9 @@ pub fn build(request: &PodRequest<'_>, options: &PodOptions) -> Result<Value, Po
     build::build(request, options)
 }
 
+/// Reason of a pod that no machine takes, and how the message of its node begins.
+pub(crate) const UNSCHEDULABLE: &str = "Unschedulable";
+
 /// What the engine wants to know of a pod; none when it is not a workflow's.
 ///
 /// A pod that cannot be scheduled has the condition's words as its `reason` and `message`, where the pod has none of its own.

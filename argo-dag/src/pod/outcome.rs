@@ -44,7 +44,7 @@ fn waiting_for(pod: &PodSeen) -> String {
             return sentence(reason, message);
         }
     }
-    if pod.reason == "Unschedulable" { sentence(&pod.reason, &pod.message) } else { String::new() }
+    if pod.reason == super::UNSCHEDULABLE { sentence(&pod.reason, &pod.message) } else { String::new() }
 }
 
 fn sentence(reason: &str, message: &str) -> String {

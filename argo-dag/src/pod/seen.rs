@@ -16,7 +16,7 @@ pub(super) fn seen(pod: &Value) -> Option<PodSeen> {
     let status = pod.get("status").unwrap_or(&empty);
     let phase = text(status, "phase");
     let (mut reason, mut message) = (text(status, "reason"), text(status, "message"));
-    if let Some(condition) = list(status, "conditions").iter().find(|c| text(c, "reason") == "Unschedulable")
+    if let Some(condition) = list(status, "conditions").iter().find(|c| text(c, "reason") == super::UNSCHEDULABLE)
         && phase == "Pending"
         && reason.is_empty()
         && message.is_empty()

@@ -341,7 +341,7 @@ impl WorkflowRun {
         }
     }
 
-    /// The workflow's own deadline: what waits for people or machines has waited enough, pods that never began among them; those that run have their own clock.
+    /// The workflow's own deadline: what waits for people or machines has waited enough, pods that no machine takes among them; others have their own clock.
     fn deadline_passed(&mut self) {
         if self.is_ended() || self.workflow_deadline().is_none_or(|at| at > self.now) {
             return;
@@ -350,11 +350,13 @@ impl WorkflowRun {
         for id in ids {
             let Some(act) = self.acts.get(&id) else { continue };
             let waiting_pod = matches!(&act.kind, Kind::Pod(pod) if pod.create_at.is_some());
-            let pending = self.tree.get(&id).is_some_and(|node| node.phase == "Pending");
+            // What has a machine is ended by it; for what no machine takes nobody else does it.
+            let homeless =
+                self.tree.get(&id).is_some_and(|node| node.phase == "Pending" && node.message.starts_with(crate::pod::UNSCHEDULABLE));
             match &act.kind {
                 Kind::Suspend | Kind::Remote | Kind::New => self.fail_node(&id, "Step exceeded its deadline"),
                 Kind::Pod(_) if waiting_pod => self.fail_node(&id, "Step exceeded its deadline"),
-                Kind::Pod(pod) if pending => {
+                Kind::Pod(pod) if homeless => {
                     let name = pod.name.clone();
                     self.fail_node(&id, "Step exceeded its deadline");
                     self.effect(&["pod", &id, "delete"], Effect::DeletePod { node_id: id.clone(), name, delay_seconds: 0, selector: None });
