@@ -16,7 +16,6 @@ use crate::wait::Reporter;
 use crate::{Paths, Settings, Stop, init, wait};
 
 /// A run of `init` or `wait` that is a function call: what would be its process is told, and nothing of this process is looked at.
-///
 pub struct Resident {
     settings: Settings,
     paths: Paths,

@@ -209,9 +209,12 @@ fn run_dir(root: &std::path::Path, uid: &str, container: &str, attempt: u32) -> 
     RunDir(run_folder(root, uid).join(format!("{}{attempt}", run_prefix(container))))
 }
 
+/// Name of the folder, in a pod's, that holds the runs of its containers.
+const RUNS: &str = "containers";
+
 /// Folder of all runs of a pod's containers.
 fn run_folder(root: &std::path::Path, uid: &str) -> PathBuf {
-    pod_folder(root, uid).join("containers")
+    pod_folder(root, uid).join(RUNS)
 }
 
 fn run_prefix(container: &str) -> String {
@@ -549,7 +552,7 @@ impl Pods {
             if !known.contains(&path) {
                 let ctx = Arc::clone(&self.ctx);
                 tokio::spawn(async move {
-                    for run in std::fs::read_dir(path.join("containers")).into_iter().flatten().flatten() {
+                    for run in std::fs::read_dir(path.join(RUNS)).into_iter().flatten().flatten() {
                         if let runner::Found::Running(mut run) = ctx.runner.find(&RunDir(run.path())).await {
                             run.remote().kill().await;
                             run.ended().await;
